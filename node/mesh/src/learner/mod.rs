@@ -1,0 +1,1 @@
+//! What learners did: events, and merging that needs no clock.

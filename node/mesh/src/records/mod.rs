@@ -1,0 +1,1 @@
+//! Sealed records between carriers: what to offer, want, keep and drop.

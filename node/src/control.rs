@@ -1,0 +1,1 @@
+//! The local socket on which a running node answers its own machine.

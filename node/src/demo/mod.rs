@@ -1,0 +1,1 @@
+//! The demo: a ministry, a school and a family on one machine.

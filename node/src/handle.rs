@@ -1,0 +1,1 @@
+//! What pages and commands may ask of a running node.

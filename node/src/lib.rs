@@ -1,0 +1,13 @@
+//! Pishtar's shell: the one binary and everything that touches sockets, disks and clocks.
+
+pub mod cli;
+pub mod collector;
+pub mod control;
+pub mod demo;
+pub mod engine;
+pub mod handle;
+pub mod ministry;
+pub mod net;
+pub mod search;
+pub mod store;
+pub mod web;

@@ -1,0 +1,3 @@
+//! The binary `pishtar`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The ministry's workshop: keys, lessons, signatures and the published folder.

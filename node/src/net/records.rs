@@ -1,0 +1,1 @@
+//! Drives a record exchange over one stream.

@@ -1,0 +1,1 @@
+//! Lesson bytes: the iroh-blobs store behind verified reads.

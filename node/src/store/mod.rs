@@ -1,0 +1,6 @@
+//! What a node keeps on disk, one module for each kind of promise.
+
+pub mod blobs;
+pub mod index;
+pub mod records;
+pub mod trust;

@@ -1,0 +1,1 @@
+//! Sealed records and acknowledgements: redb, fsync on commit.

@@ -1,0 +1,1 @@
+//! Trust state: verified metadata as received, replaced atomically.

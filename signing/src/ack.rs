@@ -1,0 +1,1 @@
+//! Signed acknowledgements: what frees a carrier's storage.

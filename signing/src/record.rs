@@ -1,0 +1,1 @@
+//! Sealed records: padded buckets that only school and ministry can open.
