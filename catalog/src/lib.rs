@@ -1,1 +1,17 @@
-//! Skeleton.
+//! What a lesson is, how lessons map to TUF targets, and how a catalogue is searched, selected from and imported.
+//!
+//! Nothing here does I/O, reads a clock or draws random numbers.
+
+pub mod catalog;
+pub mod ids;
+pub mod lesson;
+pub mod search_text;
+pub mod selection;
+
+pub use catalog::{Catalog, CollectionKey, Diff, Problem};
+pub use ids::{BadId, BlobHash, LessonId, Word};
+pub use lesson::{Completion, Lesson, LessonFile, Localized, Part};
+pub use selection::{BadSelection, Selection};
+
+/// The publisher id of the ministry, whose paths no other publisher may use.
+pub const MINISTRY: &str = "ministry";
