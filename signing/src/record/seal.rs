@@ -1,0 +1,285 @@
+//! Sealing a payload into a record and opening it again.
+
+use chacha20poly1305::{ChaCha20Poly1305, KeyInit, Nonce, Tag, aead::AeadInOut};
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use hpke::{
+    Deserializable, Kem, OpModeR, OpModeS, Serializable, aead::ChaCha20Poly1305 as HpkeChaCha,
+    kdf::HkdfSha256, kem::X25519HkdfSha256, single_shot_open, single_shot_seal_with_rng,
+};
+use rand_core::CryptoRng;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use super::{
+    CollectionKey, HEADER_BYTES, Header, LogKey, Record, SIGNATURE_BYTES, SLOT_BYTES, SealKey,
+    SealSecret, SizeClass, TAG_BYTES, array, signed_message,
+};
+
+/// Inside the seal, before the events: device key, its signature over the log key, length of the events.
+const INNER_BYTES: usize = 32 + 64 + 2;
+const OVERHEAD: usize = HEADER_BYTES + 2 * SLOT_BYTES + TAG_BYTES + SIGNATURE_BYTES + INNER_BYTES;
+const SCHOOL_AT: usize = HEADER_BYTES;
+const MINISTRY_AT: usize = SCHOOL_AT + SLOT_BYTES;
+const PAYLOAD_AT: usize = MINISTRY_AT + SLOT_BYTES;
+
+/// Bytes of events that a record of this class holds.
+pub const fn capacity(class: SizeClass) -> usize {
+    class.bytes() - OVERHEAD
+}
+
+/// Which of the two slots of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slot {
+    /// The school's.
+    School,
+    /// The ministry's.
+    Ministry,
+}
+
+impl Slot {
+    fn info(self) -> &'static [u8] {
+        match self {
+            Self::School => b"pishtar record 1 school",
+            Self::Ministry => b"pishtar record 1 ministry",
+        }
+    }
+
+    fn at(self) -> usize {
+        match self {
+            Self::School => SCHOOL_AT,
+            Self::Ministry => MINISTRY_AT,
+        }
+    }
+}
+
+/// Whom a record is sealed to.
+#[derive(Debug, Clone, Copy)]
+pub struct Recipients {
+    /// The ministry's current collection key.
+    pub ministry: CollectionKey,
+    /// The school's key; without one the slot is sealed to a key that nobody holds.
+    pub school: Option<SealKey>,
+}
+
+/// The key of one weekly log, and the device's statement that the log is its own.
+#[derive(Clone)]
+pub struct LogSigner {
+    log: SigningKey,
+    device_key: [u8; 32],
+    binding: [u8; 64],
+}
+
+impl LogSigner {
+    /// Binds the log with this seed to the device.
+    pub fn new(device: &SigningKey, log_seed: &[u8; 32]) -> Self {
+        let log = SigningKey::from_bytes(log_seed);
+        let log_key = LogKey(log.verifying_key().to_bytes());
+        Self {
+            binding: device.sign(&binding_message(&log_key)).to_bytes(),
+            device_key: device.verifying_key().to_bytes(),
+            log,
+        }
+    }
+
+    /// The public log key.
+    pub fn log_key(&self) -> LogKey {
+        LogKey(self.log.verifying_key().to_bytes())
+    }
+}
+
+/// Why events cannot be sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum SealError {
+    /// More events than the largest record holds.
+    #[error("{bytes} bytes of events do not fit one record of at most {max}; split them")]
+    TooLarge {
+        /// Their length in bytes.
+        bytes: usize,
+        /// What the largest record holds, in bytes.
+        max: usize,
+    },
+    /// A recipient's key is not usable.
+    #[error("the {0:?}'s sealing key is not a usable X25519 key; it must be published again")]
+    Key(Slot),
+}
+
+/// Seals `events` as the record with this sequence, in the smallest class that holds them.
+///
+/// `hour` is the device's clock in hours since 1970.
+///
+/// # Errors
+/// [`SealError::TooLarge`] when the caller must split the events, [`SealError::Key`] when a recipient's key
+/// is a point of low order.
+pub fn seal(
+    events: &[u8],
+    signer: &LogSigner,
+    sequence: u64,
+    hour: u32,
+    to: &Recipients,
+    rng: &mut impl CryptoRng,
+) -> Result<Record, SealError> {
+    let class = smallest_class(events.len())?;
+    let header = Header {
+        class,
+        epoch: to.ministry.epoch,
+        hour,
+        sequence,
+        log_key: signer.log_key(),
+    };
+    let mut bytes = Vec::with_capacity(class.bytes());
+    bytes.extend_from_slice(&header.to_bytes());
+
+    let mut content_key = Zeroizing::new([0; 32]);
+    rng.fill_bytes(&mut *content_key);
+    let school = match to.school {
+        Some(key) => key,
+        None => SealSecret::generate(rng).public(),
+    };
+    for (slot, key) in [(Slot::School, school), (Slot::Ministry, to.ministry.seal)] {
+        seal_slot(&mut bytes, slot, &key, &content_key, rng)?;
+    }
+
+    let mut payload = Zeroizing::new(payload(events, signer, class));
+    // A content key seals one payload only, so a fixed nonce never repeats under it.
+    let tag = ChaCha20Poly1305::new((&*content_key).into())
+        .encrypt_inout_detached(
+            &Nonce::default(),
+            &bytes[..HEADER_BYTES],
+            payload.as_mut_slice().into(),
+        )
+        .expect("a payload of at most 8 KiB is far below the cipher's limit");
+    bytes.extend_from_slice(&payload);
+    bytes.extend_from_slice(&tag);
+    let signature = signer.log.sign(&signed_message(&bytes));
+    bytes.extend_from_slice(&signature.to_bytes());
+    debug_assert_eq!(bytes.len(), class.bytes());
+    Ok(Record::trusted(header, bytes))
+}
+
+fn smallest_class(events: usize) -> Result<SizeClass, SealError> {
+    let fits = |class: &SizeClass| events <= capacity(*class);
+    SizeClass::ALL
+        .into_iter()
+        .find(fits)
+        .ok_or(SealError::TooLarge {
+            bytes: events,
+            max: capacity(SizeClass::Large),
+        })
+}
+
+fn seal_slot(
+    bytes: &mut Vec<u8>,
+    slot: Slot,
+    key: &SealKey,
+    content_key: &[u8; 32],
+    rng: &mut impl CryptoRng,
+) -> Result<(), SealError> {
+    let key = <X25519HkdfSha256 as Kem>::PublicKey::from_bytes(&key.0)
+        .map_err(|_| SealError::Key(slot))?;
+    let (encapsulated, sealed) =
+        single_shot_seal_with_rng::<HpkeChaCha, HkdfSha256, X25519HkdfSha256>(
+            &OpModeS::Base,
+            &key,
+            slot.info(),
+            content_key,
+            &bytes[..HEADER_BYTES],
+            rng,
+        )
+        .map_err(|_| SealError::Key(slot))?;
+    bytes.extend_from_slice(&encapsulated.to_bytes());
+    bytes.extend_from_slice(&sealed);
+    Ok(())
+}
+
+/// Device key, binding, length, events, zeros up to the class.
+fn payload(events: &[u8], signer: &LogSigner, class: SizeClass) -> Vec<u8> {
+    let length = u16::try_from(events.len()).expect("the class was chosen to hold the events");
+    let mut payload = Vec::with_capacity(INNER_BYTES + capacity(class));
+    payload.extend_from_slice(&signer.device_key);
+    payload.extend_from_slice(&signer.binding);
+    payload.extend_from_slice(&length.to_be_bytes());
+    payload.extend_from_slice(events);
+    payload.resize(INNER_BYTES + capacity(class), 0);
+    payload
+}
+
+fn binding_message(log_key: &LogKey) -> Vec<u8> {
+    [b"pishtar log 1\n".as_slice(), &log_key.0].concat()
+}
+
+/// What a record held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// The device that made it, proven by its signature over the log key.
+    pub device: [u8; 32],
+    /// The events as they were sealed.
+    pub events: Vec<u8>,
+}
+
+/// Why a record cannot be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum OpenError {
+    /// Sealed to another key.
+    #[error("the record is not sealed to this key; the key of its epoch is needed")]
+    NotForUs,
+    /// The payload does not fit the content key or is malformed.
+    #[error("the record's sealed content is damaged or was made by a broken device")]
+    Payload,
+    /// No device vouches for the log key.
+    #[error("the device's signature over the log key is wrong; the record proves nothing")]
+    Device,
+}
+
+impl Record {
+    /// Opens the record with the secret of one of its slots.
+    ///
+    /// # Errors
+    /// [`OpenError::NotForUs`] for another recipient's record; the other two for one that a faulty or
+    /// hostile device made.
+    pub fn open(&self, slot: Slot, secret: &SealSecret) -> Result<Opened, OpenError> {
+        let header = &self.bytes[..HEADER_BYTES];
+        let content_key = self.open_slot(slot, secret)?;
+        let end = self.bytes.len() - SIGNATURE_BYTES - TAG_BYTES;
+        let mut payload = Zeroizing::new(self.bytes[PAYLOAD_AT..end].to_vec());
+        let tag = Tag::from(array::<TAG_BYTES>(&self.bytes[end..end + TAG_BYTES]));
+        ChaCha20Poly1305::new((&*content_key).into())
+            .decrypt_inout_detached(
+                &Nonce::default(),
+                header,
+                payload.as_mut_slice().into(),
+                &tag,
+            )
+            .map_err(|_| OpenError::Payload)?;
+
+        let device: [u8; 32] = array(&payload[..32]);
+        let binding = Signature::from_bytes(&array(&payload[32..96]));
+        VerifyingKey::from_bytes(&device)
+            .and_then(|key| key.verify_strict(&binding_message(&self.header.log_key), &binding))
+            .map_err(|_| OpenError::Device)?;
+        let length = usize::from(u16::from_be_bytes(array(&payload[96..98])));
+        let events = payload
+            .get(INNER_BYTES..INNER_BYTES + length)
+            .ok_or(OpenError::Payload)?;
+        Ok(Opened {
+            device,
+            events: events.to_vec(),
+        })
+    }
+
+    fn open_slot(&self, slot: Slot, secret: &SealSecret) -> Result<Zeroizing<[u8; 32]>, OpenError> {
+        let (encapsulated, sealed) = self.bytes[slot.at()..slot.at() + SLOT_BYTES].split_at(32);
+        let encapsulated = <X25519HkdfSha256 as Kem>::EncappedKey::from_bytes(encapsulated)
+            .map_err(|_| OpenError::NotForUs)?;
+        let content_key = single_shot_open::<HpkeChaCha, HkdfSha256, X25519HkdfSha256>(
+            &OpModeR::Base,
+            &secret.hpke(),
+            &encapsulated,
+            slot.info(),
+            sealed,
+            &self.bytes[..HEADER_BYTES],
+        )
+        .map_err(|_| OpenError::NotForUs)?;
+        let content_key = Zeroizing::new(content_key);
+        Ok(Zeroizing::new(array(&content_key)))
+    }
+}
