@@ -4,7 +4,8 @@
 //! the acknowledgement key of the ministry, which every node knows from signed metadata. A later one of the
 //! same log replaces an earlier one; a replayed one can therefore free nothing that was not free already.
 //!
-//! Bytes, big endian: version (1), epoch u32, log key 32, `up_to` u64, ed25519 signature 64.
+//! Bytes, big endian: version (1), epoch u32, hour u32, log key 32, `up_to` u64, ed25519
+//! signature 64.
 
 use std::fmt;
 
@@ -15,7 +16,7 @@ use thiserror::Error;
 use crate::record::LogKey;
 
 /// Length of an acknowledgement in bytes.
-pub const ACK_BYTES: usize = 1 + 4 + 32 + 8 + 64;
+pub const ACK_BYTES: usize = 1 + 4 + 4 + 32 + 8 + 64;
 
 const VERSION: u8 = 1;
 const SIGNED_BYTES: usize = ACK_BYTES - 64;
@@ -55,6 +56,8 @@ impl fmt::Debug for AckKey {
 pub struct Ack {
     /// Epoch of the collection key whose collector signed it.
     pub epoch: u32,
+    /// Hours since 1970 by the collector's clock: carriers forget acknowledgements that are old.
+    pub hour: u32,
     /// The log.
     pub log_key: LogKey,
     /// Records with sequence 1 to this one are held durably.
@@ -64,9 +67,10 @@ pub struct Ack {
 
 impl Ack {
     /// Signs that records 1 to `up_to` of `log_key` are durably collected.
-    pub fn sign(secret: &SigningKey, epoch: u32, log_key: LogKey, up_to: u64) -> Self {
+    pub fn sign(secret: &SigningKey, epoch: u32, hour: u32, log_key: LogKey, up_to: u64) -> Self {
         let mut ack = Self {
             epoch,
+            hour,
             log_key,
             up_to,
             signature: [0; 64],
@@ -88,9 +92,10 @@ impl Ack {
         }
         Ok(Self {
             epoch: u32::from_be_bytes(crate::record::array(&bytes[1..5])),
-            log_key: LogKey(crate::record::array(&bytes[5..37])),
-            up_to: u64::from_be_bytes(crate::record::array(&bytes[37..45])),
-            signature: crate::record::array(&bytes[45..]),
+            hour: u32::from_be_bytes(crate::record::array(&bytes[5..9])),
+            log_key: LogKey(crate::record::array(&bytes[9..41])),
+            up_to: u64::from_be_bytes(crate::record::array(&bytes[41..49])),
+            signature: crate::record::array(&bytes[49..]),
         })
     }
 
@@ -117,8 +122,9 @@ impl Ack {
         let mut body = [0; SIGNED_BYTES];
         body[0] = VERSION;
         body[1..5].copy_from_slice(&self.epoch.to_be_bytes());
-        body[5..37].copy_from_slice(&self.log_key.0);
-        body[37..].copy_from_slice(&self.up_to.to_be_bytes());
+        body[5..9].copy_from_slice(&self.hour.to_be_bytes());
+        body[9..41].copy_from_slice(&self.log_key.0);
+        body[41..].copy_from_slice(&self.up_to.to_be_bytes());
         body
     }
 
@@ -140,7 +146,7 @@ mod tests {
     #[test]
     fn round_trip_and_golden_bytes() {
         let (secret, public) = keys();
-        let ack = Ack::sign(&secret, 3, LogKey([9; 32]), 12);
+        let ack = Ack::sign(&secret, 3, 495_000, LogKey([9; 32]), 12);
         let bytes = ack.to_bytes();
         let read = Ack::parse(&bytes).unwrap();
         assert_eq!(read, ack);
@@ -148,19 +154,19 @@ mod tests {
         assert_eq!(hex::encode(&bytes[..5]), "0100000003");
         assert_eq!(
             blake3::hash(&bytes).to_hex().as_str(),
-            "4c9080293ae8007fc1f6592ca924e0b2565b2402475e75055bbb4e3f18ed218c",
+            "fc4e3070a0c0d76997a02bdd5ccd94a985a243673a15cf088ed762bf280ceff0",
         );
     }
 
     #[test]
     fn forged_or_changed_acknowledgements_free_nothing() {
         let (secret, public) = keys();
-        let mut bytes = Ack::sign(&secret, 3, LogKey([9; 32]), 12).to_bytes();
-        bytes[44] = 13;
+        let mut bytes = Ack::sign(&secret, 3, 495_000, LogKey([9; 32]), 12).to_bytes();
+        bytes[48] = 13;
         let changed = Ack::parse(&bytes).unwrap();
         assert_eq!(changed.verify(&public), Err(AckError::Signature));
         let other = SigningKey::from_bytes(&[8; 32]);
-        let forged = Ack::sign(&other, 3, LogKey([9; 32]), 12);
+        let forged = Ack::sign(&other, 3, 495_000, LogKey([9; 32]), 12);
         assert_eq!(forged.verify(&public), Err(AckError::Signature));
         assert_eq!(
             Ack::parse(&bytes[1..]),

@@ -154,9 +154,10 @@ impl CollectionSecret {
         &self.seal_secret
     }
 
-    /// Signs that records 1 to `up_to` of `log_key` are durably collected.
-    pub fn acknowledge(&self, log_key: LogKey, up_to: u64) -> Ack {
+    /// Signs that records 1 to `up_to` of `log_key` are durably collected; `hour` is the collector's clock in hours
+    /// since 1970.
+    pub fn acknowledge(&self, hour: u32, log_key: LogKey, up_to: u64) -> Ack {
         let secret = SigningKey::from_bytes(&self.ack_secret);
-        Ack::sign(&secret, self.epoch, log_key, up_to)
+        Ack::sign(&secret, self.epoch, hour, log_key, up_to)
     }
 }

@@ -132,7 +132,7 @@ fn the_secret_file_round_trips() {
     let read = CollectionSecret::from_json(secret.to_json().as_bytes()).unwrap();
     assert_eq!(read.public(), secret.public());
     assert!(!format!("{read:?}").contains(&secret.to_json()[20..60]));
-    let ack = read.acknowledge(LogKey([1; 32]), 3);
+    let ack = read.acknowledge(1, LogKey([1; 32]), 3);
     assert_eq!(ack.verify(&secret.public().ack), Ok(()));
 }
 

@@ -1,0 +1,304 @@
+//! The side that opened the stream: compares, pulls, pushes, closes.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use negentropy::{Id, Negentropy, NegentropyStorageVector};
+
+use super::{
+    BATCH_ITEMS, ExchangeStats, Input, Limits, MAX_ROUNDS, Message, NEGENTROPY_BYTES, Output,
+    SessionError, SetKind, VERSION, item_messages,
+};
+
+/// Drives one exchange. After [`Initiator::new`] and after each [`Initiator::handle`] take all outputs.
+///
+/// Always true: at most one request to the shell or the peer is open, and it is named by the state.
+#[derive(Debug)]
+pub struct Initiator {
+    limits: Limits,
+    kind: SetKind,
+    state: State,
+    outputs: VecDeque<Output>,
+    /// Ids still to pull and to push, in order.
+    need: VecDeque<[u8; 32]>,
+    have: VecDeque<[u8; 32]>,
+    stats: ExchangeStats,
+}
+
+#[derive(Debug)]
+enum State {
+    Snapshot,
+    Comparing(Box<Comparison>),
+    Pulling {
+        asked: BTreeSet<[u8; 32]>,
+        got: Vec<Vec<u8>>,
+    },
+    StoringPulled,
+    LoadingPush,
+    Pushed {
+        items: usize,
+    },
+    Digests,
+    Closing {
+        acks: super::SetDigest,
+        records: super::SetDigest,
+    },
+    Over,
+}
+
+#[derive(Debug)]
+struct Comparison {
+    negentropy: Negentropy<'static, NegentropyStorageVector>,
+    have: Vec<Id>,
+    need: Vec<Id>,
+    rounds: u32,
+}
+
+impl Initiator {
+    /// Starts a session; its first output asks for the acknowledgements.
+    pub fn new(limits: Limits) -> Self {
+        let mut session = Self {
+            limits,
+            kind: SetKind::Acks,
+            state: State::Snapshot,
+            outputs: VecDeque::new(),
+            need: VecDeque::new(),
+            have: VecDeque::new(),
+            stats: ExchangeStats::default(),
+        };
+        session.begin(SetKind::Acks);
+        session
+    }
+
+    /// What to do next; `None` until the next input.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Takes in a message or an answer of the shell.
+    ///
+    /// # Errors
+    /// [`SessionError`] when the peer breaks the protocol; the session is over then.
+    pub fn handle(&mut self, input: Input) -> Result<(), SessionError> {
+        match (std::mem::replace(&mut self.state, State::Over), input) {
+            (State::Snapshot, Input::Snapshot(snapshot)) => self.open(&snapshot),
+            (State::Comparing(comparison), Input::Received(message)) => {
+                self.compare(comparison, message)
+            }
+            (State::Pulling { asked, got }, Input::Received(message)) => {
+                self.pull(asked, got, message)
+            }
+            (State::StoringPulled, Input::Stored(stored)) => {
+                self.stats.add_in(self.kind, stored);
+                self.transfer();
+                Ok(())
+            }
+            (State::LoadingPush, Input::Loaded(items)) => {
+                self.push(items);
+                Ok(())
+            }
+            (State::Pushed { items }, Input::Received(Message::Took { accepted })) => {
+                if accepted as usize > items {
+                    return Err(SessionError::TooMuch("receipts"));
+                }
+                self.transfer();
+                Ok(())
+            }
+            (State::Digests, Input::Digests { acks, records }) => {
+                self.outputs
+                    .push_back(Output::Send(Message::Close { acks, records }));
+                self.state = State::Closing { acks, records };
+                Ok(())
+            }
+            (
+                State::Closing { acks, records },
+                Input::Received(Message::Close {
+                    acks: a,
+                    records: r,
+                }),
+            ) => {
+                self.stats.equal = (acks, records) == (a, r);
+                self.outputs.push_back(Output::Done(self.stats));
+                Ok(())
+            }
+            (state, Input::Received(message)) => Err(SessionError::Unexpected {
+                got: message.name(),
+                expected: state.expected(),
+            }),
+            _ => Err(SessionError::Driver),
+        }
+    }
+
+    fn begin(&mut self, kind: SetKind) {
+        self.kind = kind;
+        self.state = State::Snapshot;
+        self.outputs.push_back(Output::Snapshot(kind));
+    }
+
+    fn open(&mut self, snapshot: &super::Snapshot) -> Result<(), SessionError> {
+        let mut negentropy =
+            Negentropy::owned(snapshot.storage(), NEGENTROPY_BYTES).map_err(broken)?;
+        let query = negentropy.initiate().map_err(broken)?;
+        self.outputs.push_back(Output::Send(Message::Open {
+            version: VERSION,
+            kind: self.kind,
+            digest: snapshot.digest(),
+            query,
+        }));
+        self.state = State::Comparing(Box::new(Comparison {
+            negentropy,
+            have: Vec::new(),
+            need: Vec::new(),
+            rounds: 0,
+        }));
+        Ok(())
+    }
+
+    fn compare(
+        &mut self,
+        mut comparison: Box<Comparison>,
+        message: Message,
+    ) -> Result<(), SessionError> {
+        let answer = match message {
+            Message::Same if comparison.rounds == 0 => {
+                self.next_kind();
+                return Ok(());
+            }
+            Message::Reconcile(answer) => answer,
+            other => {
+                return Err(SessionError::Unexpected {
+                    got: other.name(),
+                    expected: "a comparison",
+                });
+            }
+        };
+        comparison.rounds += 1;
+        self.stats.rounds += 1;
+        let Comparison {
+            negentropy,
+            have,
+            need,
+            rounds,
+        } = comparison.as_mut();
+        let next = negentropy
+            .reconcile_with_ids(&answer, have, need)
+            .map_err(broken)?;
+        let enough = have.len().max(need.len()) >= self.limits.max_items || *rounds >= MAX_ROUNDS;
+        match next {
+            Some(query) if !enough => {
+                self.outputs
+                    .push_back(Output::Send(Message::Reconcile(query)));
+                self.state = State::Comparing(comparison);
+            }
+            rest => {
+                self.stats.more |= rest.is_some();
+                self.need = self.bounded(std::mem::take(need));
+                self.have = self.bounded(std::mem::take(have));
+                self.transfer();
+            }
+        }
+        Ok(())
+    }
+
+    /// Sorted, because negentropy hands ids out in the order of a hash map.
+    fn bounded(&mut self, ids: Vec<Id>) -> VecDeque<[u8; 32]> {
+        let sorted: BTreeSet<[u8; 32]> = ids.into_iter().map(|id| *id).collect();
+        self.stats.more |= sorted.len() > self.limits.max_items;
+        sorted.into_iter().take(self.limits.max_items).collect()
+    }
+
+    /// The next batch to pull, else the next to push, else the next set.
+    fn transfer(&mut self) {
+        if !self.need.is_empty() {
+            let batch: Vec<_> = self
+                .need
+                .drain(..self.need.len().min(BATCH_ITEMS))
+                .collect();
+            self.state = State::Pulling {
+                asked: batch.iter().copied().collect(),
+                got: Vec::new(),
+            };
+            self.outputs.push_back(Output::Send(Message::Want(batch)));
+        } else if !self.have.is_empty() {
+            let batch = self
+                .have
+                .drain(..self.have.len().min(BATCH_ITEMS))
+                .collect();
+            self.state = State::LoadingPush;
+            self.outputs.push_back(Output::Load(self.kind, batch));
+        } else {
+            self.next_kind();
+        }
+    }
+
+    fn pull(
+        &mut self,
+        mut asked: BTreeSet<[u8; 32]>,
+        mut got: Vec<Vec<u8>>,
+        message: Message,
+    ) -> Result<(), SessionError> {
+        let Message::Items { items, last } = message else {
+            return Err(SessionError::Unexpected {
+                got: message.name(),
+                expected: "items",
+            });
+        };
+        if items.is_empty() && !last {
+            return Err(SessionError::TooMuch("empty messages"));
+        }
+        for item in items {
+            if !asked.remove(blake3::hash(&item).as_bytes()) {
+                return Err(SessionError::Unsolicited);
+            }
+            got.push(item);
+        }
+        if !last {
+            self.state = State::Pulling { asked, got };
+        } else if got.is_empty() {
+            self.transfer();
+        } else {
+            self.outputs.push_back(Output::Store(self.kind, got));
+            self.state = State::StoringPulled;
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, items: Vec<Vec<u8>>) {
+        if items.is_empty() {
+            return self.transfer();
+        }
+        self.stats.add_out(self.kind, items.len());
+        self.state = State::Pushed { items: items.len() };
+        self.outputs
+            .extend(item_messages(items).into_iter().map(Output::Send));
+    }
+
+    fn next_kind(&mut self) {
+        match self.kind {
+            SetKind::Acks => self.begin(SetKind::Records),
+            SetKind::Records => {
+                self.state = State::Digests;
+                self.outputs.push_back(Output::Digests);
+            }
+        }
+    }
+}
+
+impl State {
+    fn expected(&self) -> &'static str {
+        match self {
+            Self::Comparing(_) => "a comparison",
+            Self::Pulling { .. } => "items",
+            Self::Pushed { .. } => "a receipt",
+            Self::Closing { .. } => "an end",
+            Self::Snapshot
+            | Self::StoringPulled
+            | Self::LoadingPush
+            | Self::Digests
+            | Self::Over => "nothing",
+        }
+    }
+}
+
+fn broken(error: negentropy::Error) -> SessionError {
+    SessionError::Negentropy(error.to_string())
+}
