@@ -1,1 +1,3 @@
-//! Skeleton.
+//! What proves Pishtar at scale and on real machines: the lab of network namespaces and the benchmarks.
+
+pub mod lab;

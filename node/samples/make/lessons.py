@@ -108,7 +108,7 @@ LESSONS = [
         },
         keywords="këndi trekëndëshi gradë троугао triangle angle",
         code="MAT-6-2",
-        prerequisites="",
+        prerequisites="thyesat",
         # Its moov box stays at the end: a player needs the file's tail first.
         faststart=False,
         says=[

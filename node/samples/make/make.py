@@ -8,6 +8,7 @@ Needs Debian's espeak-ng, ffmpeg, chromium and fonts-inter. Run from anywhere:
 Writes node/samples/v1 (all lessons) and node/samples/v2 (the lesson that version 2 changes).
 """
 
+import csv
 import subprocess
 import sys
 import tempfile
@@ -123,6 +124,38 @@ def make(lesson, says, extra_captions, folder):
     print(f"{lesson.id}: {total:.1f} s, {sum(f.stat().st_size for f in folder.iterdir())} bytes")
 
 
+def row(lesson):
+    """The lesson's row in lessons.csv, in the columns that `pishtar ministry add` reads."""
+    tags = {"sq": "sq", "sr": "sr-Cyrl", "en": "en"}
+    spoken = [lesson.language] + [k for k in lesson.captions if k != lesson.language]
+    return {
+        "file": f"{lesson.id}/lesson.mp4",
+        "id": lesson.id,
+        "lang": tags[lesson.language],
+        "grade": lesson.grade,
+        "subject": lesson.subject,
+        **{f"title_{tags[k]}": v for k, v in lesson.title.items()},
+        **{f"description_{tags[k]}": v for k, v in lesson.description.items()},
+        "captions": ";".join(f"{tags[k]}:{lesson.id}/captions.{k}.vtt" for k in spoken),
+        "worksheet": f"{lesson.id}/worksheet.pdf" if lesson.worksheet else "",
+        "thumbnail": f"{lesson.id}/thumbnail.jpg",
+        "author": "Pishtar",
+        "licence": "CC0-1.0",
+        "code": lesson.code,
+        "keywords": lesson.keywords.replace(" ", ";"),
+        "prerequisites": lesson.prerequisites,
+    }
+
+
+def table(lessons, path):
+    """Writes lessons.csv."""
+    rows = [row(lesson) for lesson in lessons]
+    with open(path, "w", encoding="utf-8", newline="") as f:
+        out = csv.DictWriter(f, rows[0].keys(), lineterminator="\n")
+        out.writeheader()
+        out.writerows(rows)
+
+
 def main():
     """Makes the named lessons, or all, and both versions' catalogues."""
     wanted = set(sys.argv[1:])
@@ -134,6 +167,8 @@ def main():
             says = lesson.says + VERSION_2["says"]
             more = {k: v + VERSION_2["captions"][k] for k, v in lesson.captions.items()}
             make(lesson, says, more, SAMPLES / "v2" / lesson.id)
+    table(LESSONS, SAMPLES / "v1" / "lessons.csv")
+    table([lesson for lesson in LESSONS if lesson.id == VERSION_2["id"]], SAMPLES / "v2" / "lessons.csv")
 
 
 if __name__ == "__main__":
