@@ -1,0 +1,86 @@
+//! Every number that shapes the mesh's behaviour, with its unit, default and what goes wrong on
+//! either side of it.
+
+use std::time::Duration;
+
+use crate::ids::NodeId;
+
+/// Bytes of one chunk group: the smallest unit that is verified, stored and asked for.
+pub const GROUP_BYTES: u64 = 16 * 1024;
+
+/// Most hashes in one holdings query. Fewer cost more round trips, more cost a larger message.
+pub const MAX_QUERY_HASHES: usize = 1_024;
+
+/// Shape of a mesh. Fields may be changed before `Mesh::new` only.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// This node.
+    pub me: NodeId,
+    /// Seed of all chance in the mesh: start points, jitter. One seed gives one history.
+    pub seed: [u8; 32],
+    /// Bytes of lesson files that may be held, `None` for no limit. Hard.
+    pub quota_bytes: Option<u64>,
+    /// Most connected peers that are tracked. Default 128. Too low: neighbours are ignored;
+    /// too high: a flood of identities costs memory.
+    pub max_peers: usize,
+    /// Ranges in flight per peer. Default 4. One leaves the link idle between ranges; many
+    /// starve other receivers of the same provider.
+    pub ranges_per_peer: usize,
+    /// Further ranges per peer for playback alone. Default 2.
+    pub playback_extra_ranges: usize,
+    /// Ranges in flight altogether. Default 64: bounds memory and open files.
+    pub max_ranges: usize,
+    /// Smallest range in bytes for slow peers. Default 256 KiB. Smaller: more fsyncs and round
+    /// trips; larger: a slow peer blocks a part of a file for long.
+    pub min_range_bytes: u64,
+    /// Range in bytes for peers of unknown rate. Default 1 MiB.
+    pub first_range_bytes: u64,
+    /// Largest range in bytes, for fast peers. Default 8 MiB.
+    pub max_range_bytes: u64,
+    /// How long a range should take at the peer's measured rate. Default 40 ms.
+    pub range_time: Duration,
+    /// A range without a verified byte for this long is stalled. Default 10 s.
+    pub stall_after: Duration,
+    /// A metadata request without an answer for this long failed. Default 15 s.
+    pub meta_timeout: Duration,
+    /// Every peer's catalogue versions are asked again after about this long. Default 60 s.
+    pub versions_interval: Duration,
+    /// Longest wait that a holdings query asks of a peer. Default 20 s.
+    pub holdings_wait: Duration,
+    /// Own holdings are announced at most this often. Default 250 ms. Shorter spreads parts
+    /// sooner, longer sends fewer messages.
+    pub holdings_interval: Duration,
+    /// Records are exchanged with every peer after about this long. Default 60 s.
+    pub records_interval: Duration,
+    /// A record exchange without an answer for this long failed. Default 120 s.
+    pub records_timeout: Duration,
+    /// Events kept for `why` and the pages. Default 512.
+    pub event_ring: usize,
+}
+
+impl Config {
+    /// The defaults for node `me`, with `seed` for all chance.
+    pub fn new(me: NodeId, seed: [u8; 32]) -> Self {
+        Config {
+            me,
+            seed,
+            quota_bytes: None,
+            max_peers: 128,
+            ranges_per_peer: 4,
+            playback_extra_ranges: 2,
+            max_ranges: 64,
+            min_range_bytes: 256 * 1024,
+            first_range_bytes: 1024 * 1024,
+            max_range_bytes: 8 * 1024 * 1024,
+            range_time: Duration::from_millis(40),
+            stall_after: Duration::from_secs(10),
+            meta_timeout: Duration::from_secs(15),
+            versions_interval: Duration::from_secs(60),
+            holdings_wait: Duration::from_secs(20),
+            holdings_interval: Duration::from_millis(250),
+            records_interval: Duration::from_secs(60),
+            records_timeout: Duration::from_secs(120),
+            event_ring: 512,
+        }
+    }
+}
