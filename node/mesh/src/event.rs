@@ -3,10 +3,9 @@
 use std::{collections::VecDeque, fmt};
 
 use pishtar_catalog::{BlobHash, LessonId};
-use pishtar_signing::UnixSeconds;
 
 use crate::{
-    ids::{NodeId, PublisherId, Source},
+    ids::{NodeId, PublisherId, Source, UnixSeconds},
     io::ExchangeStats,
 };
 
@@ -114,37 +113,68 @@ pub enum Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Event::CatalogVerified { publisher, source, version, files, bytes } => write!(
+            Event::CatalogVerified {
+                publisher,
+                source,
+                version,
+                files,
+                bytes,
+            } => write!(
                 f,
                 "catalogue {version} of {publisher} from {source} verified ({files} files, {bytes} bytes)"
             ),
-            Event::CatalogInstalled { publisher, version, added, changed, withdrawn } => write!(
+            Event::CatalogInstalled {
+                publisher,
+                version,
+                added,
+                changed,
+                withdrawn,
+            } => write!(
                 f,
                 "catalogue {version} of {publisher} is in use: {added} lessons added, {changed} changed, {withdrawn} withdrawn"
             ),
-            Event::CatalogRefused { publisher, source, reason } => {
-                write!(f, "refused a catalogue of {publisher} from {source}: {reason}")
+            Event::CatalogRefused {
+                publisher,
+                source,
+                reason,
+            } => {
+                write!(
+                    f,
+                    "refused a catalogue of {publisher} from {source}: {reason}"
+                )
             }
             Event::InstallFailed { publisher, reason } => write!(
                 f,
                 "could not write the catalogue of {publisher} to disk, will try again: {reason}"
             ),
             Event::CatalogProblem { publisher, problem } => {
-                write!(f, "an entry in the catalogue of {publisher} is not shown: {problem}")
+                write!(
+                    f,
+                    "an entry in the catalogue of {publisher} is not shown: {problem}"
+                )
             }
             Event::WrongBytes { peer, path, .. } => {
-                write!(f, "refused bytes of {path} from {peer}: they fail verification")
+                write!(
+                    f,
+                    "refused bytes of {path} from {peer}: they fail verification"
+                )
             }
             Event::LessonComplete { lesson } => write!(f, "lesson {lesson} is complete"),
             Event::LessonWithdrawn { lesson } => {
-                write!(f, "lesson {lesson} was withdrawn by its publisher and is removed")
+                write!(
+                    f,
+                    "lesson {lesson} was withdrawn by its publisher and is removed"
+                )
             }
             Event::QuotaFull { path, needed, left } => write!(
                 f,
                 "{path} is not fetched: it needs {needed} bytes and the quota leaves {left}; raise --quota or follow less"
             ),
             Event::DiskFailed { reason } => {
-                write!(f, "this machine's disk refused lesson bytes, fetching pauses: {reason}")
+                write!(
+                    f,
+                    "this machine's disk refused lesson bytes, fetching pauses: {reason}"
+                )
             }
             Event::RecordsExchanged { peer, stats } => write!(
                 f,
@@ -152,7 +182,10 @@ impl fmt::Display for Event {
                 stats.records_sent, stats.records_received, stats.acks_received
             ),
             Event::RecordsFailed { peer, reason } => {
-                write!(f, "exchange of progress records with {peer} failed, will try again: {reason}")
+                write!(
+                    f,
+                    "exchange of progress records with {peer} failed, will try again: {reason}"
+                )
             }
         }
     }
@@ -167,7 +200,10 @@ pub(crate) struct EventRing {
 
 impl EventRing {
     pub(crate) fn new(bound: usize) -> Self {
-        EventRing { events: VecDeque::new(), bound: bound.max(1) }
+        EventRing {
+            events: VecDeque::new(),
+            bound: bound.max(1),
+        }
     }
 
     pub(crate) fn push(&mut self, wall: UnixSeconds, event: Event) {

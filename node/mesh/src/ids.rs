@@ -2,8 +2,10 @@
 
 use std::{fmt, time::Duration};
 
-use pishtar_signing::UnixSeconds;
 use serde::{Deserialize, Serialize};
+
+/// Seconds since 1970-01-01T00:00:00Z.
+pub type UnixSeconds = i64;
 
 /// Id of a publisher: ASCII `[a-z0-9-]{1,40}`; the ministry's is `ministry`.
 pub type PublisherId = String;
@@ -61,7 +63,10 @@ fn base58(bytes: &[u8]) -> String {
     }
     let zeros = bytes.iter().take_while(|&&b| b == 0).count();
     let leading = std::iter::repeat_n('1', zeros);
-    let rest = digits.iter().rev().map(|&d| char::from(ALPHABET[usize::from(d)]));
+    let rest = digits
+        .iter()
+        .rev()
+        .map(|&d| char::from(ALPHABET[usize::from(d)]));
     leading.chain(rest).collect()
 }
 

@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use pishtar_catalog::{BlobHash, Diff, LessonFile, Selection};
-use pishtar_signing::client::MetaFile;
 
 use crate::{
     event::Event,
     ids::{DemandId, FolderId, NodeId, PublisherId, RequestId, Source},
+    meta_file::MetaFile,
     wire::{HoldingsAnswer, HoldingsQuery},
 };
 
@@ -347,29 +347,6 @@ pub struct ExchangeStats {
     pub acks_sent: u64,
     /// Acknowledgements that we received and had not.
     pub acks_received: u64,
-}
-
-/// What the shell found on disk at start; handed to `Mesh::new`.
-#[derive(Debug, Default)]
-pub struct Restored {
-    /// Publishers with their trusted sets and parsed targets.
-    pub publishers: Vec<RestoredPublisher>,
-    /// Everything in the blob store, when the shell could list it: blobs that are not named
-    /// count as absent and are not inspected again.
-    pub blobs: Option<Vec<(BlobHash, Held)>>,
-    /// Number and digest of the carried records.
-    pub records: (u64, [u8; 32]),
-}
-
-/// One publisher as restored from disk.
-#[derive(Debug)]
-pub struct RestoredPublisher {
-    /// The publisher.
-    pub publisher: PublisherId,
-    /// The trusted set; at least the pinned root.
-    pub set: pishtar_signing::client::TrustedSet,
-    /// Targets of the roles that are held.
-    pub targets: Vec<(pishtar_signing::client::RoleName, pishtar_signing::metadata::Targets)>,
 }
 
 /// Bytes a player needs of `file` before it can start: the head, and the tail when the index of

@@ -66,9 +66,13 @@ pub enum WireError {
 /// [`WireError`] when the message breaks its own bounds: a bug of the caller.
 pub fn encode<M: Message>(message: &M) -> Result<Vec<u8>, WireError> {
     message.check()?;
-    let bytes = postcard::to_extend(message, vec![WIRE_VERSION]).map_err(|_| WireError::Malformed)?;
+    let bytes =
+        postcard::to_extend(message, vec![WIRE_VERSION]).map_err(|_| WireError::Malformed)?;
     if bytes.len() > M::MAX_BYTES {
-        return Err(WireError::TooLarge { bytes: bytes.len(), max: M::MAX_BYTES });
+        return Err(WireError::TooLarge {
+            bytes: bytes.len(),
+            max: M::MAX_BYTES,
+        });
     }
     Ok(bytes)
 }
@@ -79,7 +83,10 @@ pub fn encode<M: Message>(message: &M) -> Result<Vec<u8>, WireError> {
 /// [`WireError`]: the sender's fault.
 pub fn decode<M: Message>(bytes: &[u8]) -> Result<M, WireError> {
     if bytes.len() > M::MAX_BYTES {
-        return Err(WireError::TooLarge { bytes: bytes.len(), max: M::MAX_BYTES });
+        return Err(WireError::TooLarge {
+            bytes: bytes.len(),
+            max: M::MAX_BYTES,
+        });
     }
     let (&version, body) = bytes.split_first().ok_or(WireError::Malformed)?;
     if version != WIRE_VERSION {
@@ -117,11 +124,18 @@ impl Message for MetaRequest {
     fn check(&self) -> Result<(), WireError> {
         match self {
             MetaRequest::Versions => Ok(()),
-            MetaRequest::File { publisher, file_name, .. } => {
+            MetaRequest::File {
+                publisher,
+                file_name,
+                ..
+            } => {
                 check_publisher(publisher)?;
                 // A role name of 128 bytes, percent-encoded, with version and extension.
                 let plain = !file_name.contains(['/', '\\', '\0']) && !file_name.starts_with('.');
-                bound(plain && file_name.len() <= 3 * MAX_ROLE_NAME_BYTES + 32, "file name")
+                bound(
+                    plain && file_name.len() <= 3 * MAX_ROLE_NAME_BYTES + 32,
+                    "file name",
+                )
             }
         }
     }
@@ -162,9 +176,13 @@ impl Message for MetaReply {
     const MAX_BYTES: usize = 256 * 1_024;
 
     fn check(&self) -> Result<(), WireError> {
-        let MetaReply::Versions(versions) = self else { return Ok(()) };
+        let MetaReply::Versions(versions) = self else {
+            return Ok(());
+        };
         bound(versions.len() <= MAX_VERSIONS, "publishers")?;
-        versions.iter().try_for_each(|(publisher, _)| check_publisher(publisher))
+        versions
+            .iter()
+            .try_for_each(|(publisher, _)| check_publisher(publisher))
     }
 }
 
@@ -236,7 +254,10 @@ impl PartialHolding {
         for range in ranges.take(MAX_PARTIAL_RANGES) {
             let (start, end) = (range.start / GROUP_BYTES, range.end.div_ceil(GROUP_BYTES));
             let small = |groups: u64| u32::try_from(groups).unwrap_or(u32::MAX);
-            groups.push((small(start.saturating_sub(at)), small(end.saturating_sub(start))));
+            groups.push((
+                small(start.saturating_sub(at)),
+                small(end.saturating_sub(start)),
+            ));
             at = end;
         }
         PartialHolding { hash, groups }
@@ -315,9 +336,14 @@ impl BlobStatus {
 
     /// The status of a byte; `None` for a byte that means nothing.
     pub fn from_byte(byte: u8) -> Option<Self> {
-        [BlobStatus::Ok, BlobStatus::Busy, BlobStatus::Denied, BlobStatus::Absent]
-            .into_iter()
-            .find(|status| status.to_byte() == byte)
+        [
+            BlobStatus::Ok,
+            BlobStatus::Busy,
+            BlobStatus::Denied,
+            BlobStatus::Absent,
+        ]
+        .into_iter()
+        .find(|status| status.to_byte() == byte)
     }
 }
 
@@ -328,7 +354,9 @@ pub struct Bitmap(Vec<u8>);
 impl Bitmap {
     /// The bit at `index`; false beyond the end.
     pub fn get(&self, index: usize) -> bool {
-        self.0.get(index / 8).is_some_and(|byte| byte & (1 << (index % 8)) != 0)
+        self.0
+            .get(index / 8)
+            .is_some_and(|byte| byte & (1 << (index % 8)) != 0)
     }
 
     /// Sets the bit at `index`.
@@ -336,7 +364,9 @@ impl Bitmap {
         if value && self.0.len() <= index / 8 {
             self.0.resize(index / 8 + 1, 0);
         }
-        let Some(byte) = self.0.get_mut(index / 8) else { return };
+        let Some(byte) = self.0.get_mut(index / 8) else {
+            return;
+        };
         if value {
             *byte |= 1 << (index % 8);
             return;
@@ -350,9 +380,15 @@ impl Bitmap {
     /// Indexes of the bits that are set, rising.
     pub fn ones(&self) -> impl Iterator<Item = usize> + '_ {
         let of_byte = |(at, &byte): (usize, &u8)| {
-            (0..8).filter(move |bit| byte & (1 << bit) != 0).map(move |bit| at * 8 + bit)
+            (0..8)
+                .filter(move |bit| byte & (1 << bit) != 0)
+                .map(move |bit| at * 8 + bit)
         };
-        self.0.iter().enumerate().filter(|(_, byte)| **byte != 0).flat_map(of_byte)
+        self.0
+            .iter()
+            .enumerate()
+            .filter(|(_, byte)| **byte != 0)
+            .flat_map(of_byte)
     }
 
     /// Number of bits that are set.
@@ -371,5 +407,9 @@ fn check_publisher(publisher: &str) -> Result<(), WireError> {
 }
 
 fn bound(holds: bool, what: &'static str) -> Result<(), WireError> {
-    if holds { Ok(()) } else { Err(WireError::Bound(what)) }
+    if holds {
+        Ok(())
+    } else {
+        Err(WireError::Bound(what))
+    }
 }
