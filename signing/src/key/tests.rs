@@ -1,0 +1,1 @@
+//! Tests of keys, ids and the threshold rule.

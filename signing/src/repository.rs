@@ -1,0 +1,1 @@
+//! The publisher's side: a repository that is edited, signed and published, without any I/O.
