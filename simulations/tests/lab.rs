@@ -5,7 +5,10 @@ use std::process::Command;
 use pishtar_simulations::lab::Lab;
 
 fn namespaces() -> String {
-    let output = Command::new("ip").args(["netns", "list"]).output().expect("ip runs");
+    let output = Command::new("ip")
+        .args(["netns", "list"])
+        .output()
+        .expect("ip runs");
     String::from_utf8(output.stdout).expect("names are text")
 }
 
@@ -15,11 +18,20 @@ fn hosts_reach_each_other_and_nothing_stays_behind() {
     let own = format!("plab-{}-", std::process::id());
     {
         let mut lab = Lab::new().expect("a lab");
-        let (one, two) = (lab.host("one").expect("a host"), lab.host("two").expect("a host"));
+        let (one, two) = (
+            lab.host("one").expect("a host"),
+            lab.host("two").expect("a host"),
+        );
         assert!(namespaces().contains(&own));
         let mut server = two
             .command("python3")
-            .args(["-m", "http.server", "8000", "--bind", &two.address().to_string()])
+            .args([
+                "-m",
+                "http.server",
+                "8000",
+                "--bind",
+                &two.address().to_string(),
+            ])
             .current_dir(std::env::temp_dir())
             .spawn()
             .expect("a server");

@@ -69,7 +69,11 @@ impl Lab {
         let switch = namespace::Namespace::create(&format!("{prefix}sw"))?;
         switch.ip("link add br0 type bridge mcast_snooping 0")?;
         switch.ip("link set br0 up")?;
-        Ok(Self { switch, prefix, hosts: 0 })
+        Ok(Self {
+            switch,
+            prefix,
+            hosts: 0,
+        })
     }
 
     /// Adds a host with the next address of 10.77.0.0/24; `name` is at most 8 characters.
@@ -81,7 +85,10 @@ impl Lab {
         let address = Ipv4Addr::new(10, 77, 0, self.hosts);
         let namespace = namespace::Namespace::create(&format!("{}{name}", self.prefix))?;
         let port = format!("port{}", self.hosts);
-        self.switch.ip(&format!("link add {port} type veth peer name eth0 netns {}", namespace.name()))?;
+        self.switch.ip(&format!(
+            "link add {port} type veth peer name eth0 netns {}",
+            namespace.name()
+        ))?;
         self.switch.ip(&format!("link set {port} master br0 up"))?;
         namespace.ip(&format!("address add {address}/24 dev eth0"))?;
         namespace.ip("link set eth0 up")?;

@@ -15,20 +15,38 @@ pub(super) fn own_prefix() -> String {
 /// Runs a command to its end; its output is the error's text when it fails.
 pub(super) fn run(command: &mut Command) -> Result<String, LabError> {
     let shown = format!("{command:?}").replace('"', "");
-    let output = command.output().map_err(|e| LabError::Command { command: shown.clone(), output: e.to_string() })?;
+    let output = command.output().map_err(|e| LabError::Command {
+        command: shown.clone(),
+        output: e.to_string(),
+    })?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     if output.status.success() {
         return Ok(text);
     }
-    let output = format!("{} {text}{}", output.status, String::from_utf8_lossy(&output.stderr));
-    Err(LabError::Command { command: shown, output: output.trim().to_owned() })
+    let output = format!(
+        "{} {text}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Err(LabError::Command {
+        command: shown,
+        output: output.trim().to_owned(),
+    })
 }
 
 /// Deletes the namespaces of lab runs whose process is gone, and ends what still runs inside them.
 pub(super) fn sweep() -> Result<(), LabError> {
     let list = run(Command::new("ip").args(["netns", "list"]))?;
-    for name in list.lines().filter_map(|line| line.split_whitespace().next()) {
-        let Some(owner) = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()) else { continue };
+    for name in list
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+    {
+        let Some(owner) = name
+            .strip_prefix(PREFIX)
+            .and_then(|rest| rest.split('-').next())
+        else {
+            continue;
+        };
         if owner.parse::<u32>().is_ok() && !Path::new("/proc").join(owner).exists() {
             remove(name);
         }
@@ -55,7 +73,9 @@ pub(super) struct Namespace {
 impl Namespace {
     pub(super) fn create(name: &str) -> Result<Self, LabError> {
         run(Command::new("ip").args(["netns", "add", name]))?;
-        let namespace = Self { name: name.to_owned() };
+        let namespace = Self {
+            name: name.to_owned(),
+        };
         namespace.ip("link set lo up")?;
         Ok(namespace)
     }
@@ -66,7 +86,9 @@ impl Namespace {
 
     /// `ip` inside the namespace.
     pub(super) fn ip(&self, arguments: &str) -> Result<String, LabError> {
-        run(Command::new("ip").args(["-n", &self.name]).args(arguments.split(' ')))
+        run(Command::new("ip")
+            .args(["-n", &self.name])
+            .args(arguments.split(' ')))
     }
 }
 
@@ -97,7 +119,9 @@ impl Host {
     /// process id is the program's own and a kill hits the program.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("ip");
-        command.args(["netns", "exec", self.namespace.name()]).arg(program);
+        command
+            .args(["netns", "exec", self.namespace.name()])
+            .arg(program);
         command
     }
 
@@ -119,7 +143,10 @@ impl Host {
             return Ok(());
         }
         let rate = format!("{mbit}mbit");
-        let shape = ["qdisc", "add", "dev", "eth0", "root", "tbf", "rate", &rate, "burst", "64kb", "latency", "200ms"];
+        let shape = [
+            "qdisc", "add", "dev", "eth0", "root", "tbf", "rate", &rate, "burst", "64kb",
+            "latency", "200ms",
+        ];
         self.run("tc", &shape).map(drop)
     }
 }

@@ -20,7 +20,12 @@ pub fn pishtar_binary() -> PathBuf {
         return path.into();
     }
     let own = std::env::current_exe().expect("a running program has a path");
-    let found = own.ancestors().skip(1).take(3).map(|folder| folder.join("pishtar")).find(|path| path.is_file());
+    let found = own
+        .ancestors()
+        .skip(1)
+        .take(3)
+        .map(|folder| folder.join("pishtar"))
+        .find(|path| path.is_file());
     found.expect("no pishtar beside the test program; build it with `cargo build -p pishtar` or set PISHTAR_BIN")
 }
 
@@ -47,18 +52,40 @@ impl Node {
     pub fn start(host: &Host, data: &Path, arguments: &[&str]) -> Result<Self, LabError> {
         let log = data.with_extension("log");
         let file = File::options().create(true).append(true).open(&log);
-        let file = file.map_err(|source| LabError::Io { what: log.display().to_string(), source })?;
-        let copy = file.try_clone().map_err(|source| LabError::Io { what: log.display().to_string(), source })?;
-        let mut command = host.command(pishtar_binary());
-        command.args(["run", "--data"]).arg(data).args(arguments).stdout(file).stderr(copy);
-        let child = command.spawn().map_err(|source| LabError::Io { what: "pishtar run".to_owned(), source })?;
-        let mut node = Self { data: data.to_owned(), child };
-        until("a node to answer `pishtar status`", Duration::from_secs(30), || {
-            if let Ok(Some(status)) = node.child.try_wait() {
-                return Err(format!("it ended with {status}: {}", tail(&log)));
-            }
-            node.ask("status", &[]).map_err(|e| format!("{e}; its log: {}", tail(&log)))
+        let file = file.map_err(|source| LabError::Io {
+            what: log.display().to_string(),
+            source,
         })?;
+        let copy = file.try_clone().map_err(|source| LabError::Io {
+            what: log.display().to_string(),
+            source,
+        })?;
+        let mut command = host.command(pishtar_binary());
+        command
+            .args(["run", "--data"])
+            .arg(data)
+            .args(arguments)
+            .stdout(file)
+            .stderr(copy);
+        let child = command.spawn().map_err(|source| LabError::Io {
+            what: "pishtar run".to_owned(),
+            source,
+        })?;
+        let mut node = Self {
+            data: data.to_owned(),
+            child,
+        };
+        until(
+            "a node to answer `pishtar status`",
+            Duration::from_secs(30),
+            || {
+                if let Ok(Some(status)) = node.child.try_wait() {
+                    return Err(format!("it ended with {status}: {}", tail(&log)));
+                }
+                node.ask("status", &[])
+                    .map_err(|e| format!("{e}; its log: {}", tail(&log)))
+            },
+        )?;
         Ok(node)
     }
 
@@ -68,15 +95,28 @@ impl Node {
     /// [`LabError::Command`] when the command fails or prints no JSON.
     pub fn ask(&self, command: &str, arguments: &[&str]) -> Result<Value, LabError> {
         let mut call = Command::new(pishtar_binary());
-        let text = run(call.arg(command).args(arguments).arg("--data").arg(&self.data).arg("--json"))?;
-        serde_json::from_str(&text).map_err(|e| LabError::Command { command: command.to_owned(), output: format!("{e}: {text}") })
+        let text = run(call
+            .arg(command)
+            .args(arguments)
+            .arg("--data")
+            .arg(&self.data)
+            .arg("--json"))?;
+        serde_json::from_str(&text).map_err(|e| LabError::Command {
+            command: command.to_owned(),
+            output: format!("{e}: {text}"),
+        })
     }
 
     /// Waits until `status --json` satisfies a condition, and returns it.
     ///
     /// # Errors
     /// [`LabError::Timeout`] with the last status.
-    pub fn wait_status(&self, what: &str, limit: Duration, ready: impl Fn(&Value) -> bool) -> Result<Value, LabError> {
+    pub fn wait_status(
+        &self,
+        what: &str,
+        limit: Duration,
+        ready: impl Fn(&Value) -> bool,
+    ) -> Result<Value, LabError> {
         until(what, limit, || match self.ask("status", &[]) {
             Ok(status) if ready(&status) => Ok(status),
             Ok(status) => Err(status.to_string()),
@@ -95,7 +135,10 @@ impl Node {
     /// [`LabError::Io`] when the system cannot.
     pub fn kill(mut self) -> Result<(), LabError> {
         let gone = self.child.kill().and_then(|()| self.child.wait());
-        gone.map(drop).map_err(|source| LabError::Io { what: "kill -9".to_owned(), source })
+        gone.map(drop).map_err(|source| LabError::Io {
+            what: "kill -9".to_owned(),
+            source,
+        })
     }
 }
 

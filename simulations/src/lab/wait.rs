@@ -14,7 +14,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(150);
 ///
 /// # Errors
 /// [`LabError::Timeout`] with the last state seen.
-pub fn until<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Result<T, String>) -> Result<T, LabError> {
+pub fn until<T>(
+    what: &str,
+    limit: Duration,
+    mut look: impl FnMut() -> Result<T, String>,
+) -> Result<T, LabError> {
     let began = Instant::now();
     loop {
         let last_seen = match look() {
@@ -22,7 +26,11 @@ pub fn until<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Result<T,
             Err(state) => state,
         };
         if began.elapsed() >= limit {
-            return Err(LabError::Timeout { what: what.to_owned(), seconds: limit.as_secs(), last_seen });
+            return Err(LabError::Timeout {
+                what: what.to_owned(),
+                seconds: limit.as_secs(),
+                last_seen,
+            });
         }
         thread::sleep(LOOK_EVERY);
     }
