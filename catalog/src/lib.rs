@@ -4,9 +4,13 @@
 
 pub mod catalog;
 pub mod ids;
+pub mod import;
 pub mod lesson;
+pub mod media;
+mod role;
 pub mod search_text;
 pub mod selection;
+pub mod target;
 
 pub use catalog::{Catalog, CollectionKey, Diff, Problem};
 pub use ids::{BadId, BlobHash, LessonId, Word};
