@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use pishtar_signing::metadata::{TargetFile, TargetPath, Targets};
-use serde::{Deserialize, Serialize};
+use pishtar_signing::record::CollectionKey;
+use serde::Serialize;
 
 use crate::MINISTRY;
 use crate::ids::{BlobHash, LessonId, Word};
@@ -72,19 +73,6 @@ pub struct Problem {
     pub path: String,
     /// What is wrong with it.
     pub reason: String,
-}
-
-/// The public side of a publisher's collection key: whom learner records are sealed to and who acknowledges them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CollectionKey {
-    /// Raised with every new key.
-    pub epoch: u32,
-    /// X25519 public key that records are sealed to.
-    #[serde(with = "hex::serde")]
-    pub seal: [u8; 32],
-    /// Ed25519 public key that signs acknowledgements.
-    #[serde(with = "hex::serde")]
-    pub ack: [u8; 32],
 }
 
 impl Catalog {

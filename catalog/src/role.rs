@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pishtar_signing::record::CollectionKey;
 use serde_json::{Map, Value};
 
-use crate::catalog::{CollectionKey, Problem};
+use crate::catalog::Problem;
 use crate::ids::{BlobHash, LessonId, Word, is_slug};
 use crate::lesson::{Lesson, LessonFile, Localized, Part};
 use crate::target::{self, LessonDraft};
