@@ -1,1 +1,377 @@
-//! Lesson bytes: the iroh-blobs store behind verified reads.
+//! The bytes of lessons: an iroh-blobs store of BLAKE3 addressed blobs, complete and partial.
+//!
+//! Nothing enters unverified and nothing leaves unverified. What is lost here is fetched again.
+
+mod hold;
+pub(crate) mod read;
+mod receive;
+mod remove;
+mod settle;
+#[cfg(test)]
+mod tests;
+pub(crate) mod verify;
+
+use std::{
+    collections::BTreeMap,
+    io,
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bao_tree::ChunkRanges;
+use futures::AsyncRead;
+use iroh_blobs::{
+    BlobFormat, Hash,
+    api::blobs::{AddPathOptions, Bitfield, BlobStatus, ImportMode},
+    store::fs::{FsStore, options::Options},
+};
+use pishtar_catalog::BlobHash;
+use thiserror::Error;
+use tokio::task::JoinHandle;
+
+use self::{hold::Holds, remove::Remover};
+pub use self::{
+    receive::ReceiveError,
+    verify::{GROUP_BYTES, chunk_ranges},
+};
+
+/// What the store holds of a blob.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holding {
+    /// Nothing.
+    Absent,
+    /// These verified byte ranges, rising.
+    Partial(Vec<Range<u64>>),
+    /// All of it.
+    Complete,
+}
+
+/// Why the store failed. Except for `WrongFile` it is this machine's disk.
+#[derive(Debug, Error)]
+pub enum BlobError {
+    /// The folder cannot be opened.
+    #[error(
+        "cannot open the lesson store {}: {reason}. Check that the disk is there, is writable and \
+         has space, and that no other node uses this folder",
+        .path.display()
+    )]
+    Open {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// The published file is not the one that its catalogue names.
+    #[error("{} is not the file that the catalogue names; publish the folder again", .0.display())]
+    WrongFile(PathBuf),
+    /// The store failed while it worked.
+    #[error("the lesson store failed: {0}")]
+    Store(String),
+}
+
+impl BlobError {
+    fn store(error: impl std::fmt::Display) -> BlobError {
+        BlobError::Store(error.to_string())
+    }
+}
+
+/// How receiving a range ended.
+#[derive(Debug)]
+pub struct Received {
+    /// Whether all of the range arrived.
+    pub result: Result<(), ReceiveError>,
+    /// What of the range is held now, in bytes; also after an error.
+    pub held: Vec<Range<u64>>,
+    /// Whether the whole blob is held now.
+    pub complete: bool,
+}
+
+/// The store of lesson bytes. Cheap to clone.
+#[derive(Clone)]
+pub struct BlobStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    fs: FsStore,
+    data: PathBuf,
+    holds: Arc<Holds>,
+    remover: Arc<Remover>,
+    tidy: JoinHandle<()>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.tidy.abort();
+    }
+}
+
+impl BlobStore {
+    /// Opens or makes the store in `root`, on the current tokio runtime.
+    ///
+    /// # Errors
+    /// When the folder cannot be written or is used by another node.
+    pub async fn open(root: &Path) -> Result<BlobStore, BlobError> {
+        let failed = |reason: String| BlobError::Open {
+            path: root.to_owned(),
+            reason,
+        };
+        // The store takes relative paths for relative to something else.
+        let root = std::path::absolute(root).map_err(|e| failed(e.to_string()))?;
+        let remover = Arc::new(Remover::default());
+        let mut options = Options::new(&root);
+        options.gc = Some(remover.clone().gc_config());
+        let data = options.path.data_path.clone();
+        settle::clear(&options.path.temp_path).map_err(|e| failed(e.to_string()))?;
+        let fs = FsStore::load_with_opts(root.join("blobs.db"), options).await;
+        let fs = fs.map_err(|e| failed(e.to_string()))?;
+        let known = fs.list().hashes().await.map_err(BlobError::store)?;
+        settle::sweep_orphans(&data, &known).map_err(|e| failed(e.to_string()))?;
+        let holds = Arc::new(Holds::default());
+        let tidy = tokio::spawn(hold::keep_tidy(holds.clone()));
+        let inner = Inner {
+            fs,
+            data,
+            holds,
+            remover,
+            tidy,
+        };
+        Ok(BlobStore {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// What is held of a blob of signed `length` bytes.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn state(&self, hash: BlobHash, length: u64) -> Result<Holding, BlobError> {
+        let hash = to_hash(hash);
+        match self.fs().status(hash).await.map_err(BlobError::store)? {
+            BlobStatus::NotFound if length == 0 && hash == Hash::EMPTY => Ok(Holding::Complete),
+            BlobStatus::NotFound => Ok(Holding::Absent),
+            BlobStatus::Complete { size } if size == length => Ok(Holding::Complete),
+            BlobStatus::Complete { .. } => Ok(Holding::Absent),
+            BlobStatus::Partial { .. } => Ok(self.holding_of_partial(hash, length).await),
+        }
+    }
+
+    /// What is held of every blob that is in the store at all, by the lengths of the catalogue.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn states(
+        &self,
+        length: impl Fn(&BlobHash) -> Option<u64>,
+    ) -> Result<BTreeMap<BlobHash, Holding>, BlobError> {
+        let mut states = BTreeMap::new();
+        let hashes = self.fs().list().hashes().await.map_err(BlobError::store)?;
+        for hash in hashes {
+            let hash = BlobHash(*hash.as_bytes());
+            if let Some(length) = length(&hash) {
+                states.insert(hash, self.state(hash, length).await?);
+            }
+        }
+        Ok(states)
+    }
+
+    /// Receives `range` (bytes, aligned to [`GROUP_BYTES`] except at the end) of a blob of signed
+    /// `length` from a stream in the form of the iroh-blobs protocol, and stores what verifies.
+    /// `progress` gets the verified bytes so far.
+    ///
+    /// Any number of ranges of one blob may arrive at once. What was stored survives a kill of this
+    /// process; a complete blob survives a power cut.
+    pub async fn receive_range<R: AsyncRead + Unpin>(
+        &self,
+        reader: &mut R,
+        hash: BlobHash,
+        length: u64,
+        range: Range<u64>,
+        mut progress: impl FnMut(u64) + Send,
+    ) -> Received {
+        let hash = to_hash(hash);
+        let range = verify::align(&range, length);
+        self.inner.remover.starting(hash).await;
+        let hold = self.hold(hash);
+        let received = self
+            .receive(reader, hash, length, &range, &mut progress)
+            .await;
+        let (held, complete) = match self.bits(hash).await {
+            Some(bits) => {
+                let wanted = chunk_ranges(&range, length);
+                let held = verify::byte_ranges(&(&bits.ranges & &wanted), length);
+                (held, bits.is_complete())
+            }
+            None => (Vec::new(), false),
+        };
+        let durable = match complete {
+            true if hold.must_settle() => self.settle(hash).await,
+            false if !held.is_empty() && hold.must_enter_index() => self.enter_index().await,
+            _ => Ok(()),
+        };
+        let durable = durable.map_err(|e| ReceiveError::Store(e.to_string()));
+        Received {
+            result: received.and(durable),
+            held,
+            complete,
+        }
+    }
+
+    /// Waits until all of `range` is held.
+    ///
+    /// # Errors
+    /// When the entry of the blob cannot be read.
+    pub async fn wait_for(
+        &self,
+        hash: BlobHash,
+        length: u64,
+        range: &Range<u64>,
+    ) -> Result<(), BlobError> {
+        let wanted = chunk_ranges(&verify::align(range, length), length);
+        let hold = self.hold(to_hash(hash));
+        let found = hold.wait_until(|bits| is_held(&bits.ranges, &wanted, length));
+        match found.await {
+            Some(_) => Ok(()),
+            None => Err(BlobError::Store("an entry cannot be read".to_owned())),
+        }
+    }
+
+    /// Whether all of these chunks are held; wakes the entry.
+    pub(crate) async fn holds_chunks(&self, hash: BlobHash, wanted: &ChunkRanges) -> bool {
+        let hash = to_hash(hash);
+        let _awake = self.hold(hash);
+        let bits = self.bits(hash).await;
+        bits.is_some_and(|bits| is_held(&bits.ranges, wanted, bits.size()))
+    }
+
+    /// Takes a published file into the store without copying it. It must never change after; if it
+    /// does, reading finds out. Does nothing when the blob is held already and readable.
+    ///
+    /// # Errors
+    /// [`BlobError::WrongFile`] when it is not the file that the catalogue names.
+    pub async fn import_reference(
+        &self,
+        path: &Path,
+        expected: BlobHash,
+        length: u64,
+    ) -> Result<(), BlobError> {
+        let expected_hash = to_hash(expected);
+        if self.is_readable(expected, length).await {
+            return Ok(());
+        }
+        let wrong = || BlobError::WrongFile(path.to_owned());
+        let path = std::path::absolute(path).map_err(BlobError::store)?;
+        let metadata = tokio::fs::metadata(&path).await.map_err(BlobError::store)?;
+        if metadata.len() != length {
+            return Err(wrong());
+        }
+        self.inner.remover.starting(expected_hash).await;
+        let options = AddPathOptions {
+            path: path.clone(),
+            format: BlobFormat::Raw,
+            mode: ImportMode::TryReference,
+        };
+        let added = self.fs().add_path_with_opts(options).temp_tag().await;
+        let added = added.map_err(BlobError::store)?.hash();
+        if added != expected_hash {
+            self.remove_hashes(vec![added]).await?;
+            return Err(wrong());
+        }
+        self.enter_index().await
+    }
+
+    /// Removes blobs and their files. Stop the transfers of these blobs first: one in use is waited
+    /// for, and kept when that takes too long.
+    ///
+    /// # Errors
+    /// When the store fails or a blob stays in use.
+    pub async fn remove(&self, hashes: &[BlobHash]) -> Result<(), BlobError> {
+        self.remove_hashes(hashes.iter().copied().map(to_hash).collect())
+            .await
+    }
+
+    /// Writes everything out and closes the store; transfers must have been stopped.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub async fn shutdown(&self) -> Result<(), BlobError> {
+        self.inner.tidy.abort();
+        self.inner.holds.release_all();
+        self.fs().wait_idle().await.map_err(BlobError::store)?;
+        self.fs().sync_db().await.map_err(BlobError::store)?;
+        self.fs().shutdown().await.map_err(BlobError::store)
+    }
+
+    pub(super) fn fs(&self) -> &FsStore {
+        &self.inner.fs
+    }
+
+    fn hold(&self, hash: Hash) -> Arc<hold::Hold> {
+        self.inner.holds.take(self.fs(), hash)
+    }
+
+    /// What is held at this moment; `None` when the entry cannot be read. Hold the entry meanwhile:
+    /// what the hold itself has seen may be a moment old.
+    async fn bits(&self, hash: Hash) -> Option<Bitfield> {
+        self.fs().observe(hash).await.ok()
+    }
+
+    async fn holding_of_partial(&self, hash: Hash, length: u64) -> Holding {
+        let _awake = self.hold(hash);
+        match self.bits(hash).await {
+            Some(bits) if bits.is_complete() => Holding::Complete,
+            Some(bits) => match verify::byte_ranges(&bits.ranges, length) {
+                ranges if ranges.is_empty() => Holding::Absent,
+                ranges => Holding::Partial(ranges),
+            },
+            None => Holding::Absent,
+        }
+    }
+
+    /// Whether the blob is complete and its last group (and with it its length) can be read.
+    async fn is_readable(&self, hash: BlobHash, length: u64) -> bool {
+        if !matches!(self.state(hash, length).await, Ok(Holding::Complete)) {
+            return false;
+        }
+        let tail = length.saturating_sub(1)..length;
+        self.read_to_vec(hash, length, tail).await.is_ok()
+    }
+
+    /// Makes the entries of all blobs survive a kill: without it the store forgets, up to half a
+    /// second back, that a blob was begun, and would fetch it again.
+    async fn enter_index(&self) -> Result<(), BlobError> {
+        self.fs().sync_db().await.map_err(BlobError::store)
+    }
+
+    /// Makes a complete blob survive a power cut: the store says "complete" without an fsync of the
+    /// bytes.
+    async fn settle(&self, hash: Hash) -> Result<(), BlobError> {
+        self.with_files(move |data| settle::sync_blob(data, &hash))
+            .await?;
+        self.enter_index().await?;
+        self.with_files(move |data| settle::drop_scaffold(data, &hash))
+            .await
+    }
+
+    /// Works on the folder of the data files, where blocking is allowed.
+    async fn with_files(
+        &self,
+        work: impl FnOnce(&Path) -> io::Result<()> + Send + 'static,
+    ) -> Result<(), BlobError> {
+        let data = self.inner.data.clone();
+        let done = tokio::task::spawn_blocking(move || work(&data)).await;
+        done.map_err(BlobError::store)?.map_err(BlobError::store)
+    }
+}
+
+fn is_held(held: &ChunkRanges, wanted: &ChunkRanges, size: u64) -> bool {
+    // A complete blob's bits are open-ended, others end at a chunk: compare below the size.
+    let end = bao_tree::ChunkNum::chunks(size);
+    let wanted = wanted & &ChunkRanges::from(..end);
+    size > 0 && held.is_superset(&wanted)
+}
+
+fn to_hash(hash: BlobHash) -> Hash {
+    Hash::from_bytes(hash.0)
+}

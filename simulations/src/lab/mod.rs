@@ -93,11 +93,6 @@ impl Lab {
         namespace.ip(&format!("address add {address}/24 dev eth0"))?;
         namespace.ip("link set eth0 up")?;
         namespace.ip("route add 224.0.0.0/4 dev eth0")?;
-        Ok(Host::new(
-            namespace,
-            address,
-            self.switch.name().to_owned(),
-            port,
-        ))
+        Ok(Host::new(namespace, address))
     }
 }

@@ -66,14 +66,13 @@ pub fn pack_events(events: &[LearnerEvent]) -> Result<Vec<Vec<u8>>, PayloadError
 /// # Errors
 /// [`PayloadError`] when the content is newer than this program or not events.
 pub fn unpack_events(bytes: &[u8]) -> Result<Vec<LearnerEvent>, PayloadError> {
-    let newer = version_of(bytes).filter(|version| *version != VERSION);
-    if let Some(version) = newer {
+    if let Some(version) = version_of(bytes)
+        && version != VERSION
+    {
         return Err(PayloadError::Version(version));
     }
-    match ciborium::from_reader(bytes) {
-        Ok(PayloadIn(VERSION, events)) => Ok(events),
-        _ => Err(PayloadError::Malformed),
-    }
+    let PayloadIn(_, events) = ciborium::from_reader(bytes).map_err(|_| PayloadError::Malformed)?;
+    Ok(events)
 }
 
 /// The version, read first because a newer one may hold anything after it.

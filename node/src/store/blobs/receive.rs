@@ -1,0 +1,190 @@
+//! Receiving a range of a blob: every group is verified before it reaches the store.
+
+use std::{io, num::NonZeroU64, ops::Range};
+
+use bao_tree::io::{BaoContentItem, Leaf};
+use bytes::{Bytes, BytesMut};
+use futures::{AsyncRead, AsyncReadExt};
+use iroh_blobs::{Hash, api::blobs::ImportBaoHandle};
+use thiserror::Error;
+
+use super::{
+    BlobStore,
+    verify::{Expected, PAIR_BYTES, Verifier, WrongBytes},
+};
+
+/// Neighbouring groups are handed to the store in pieces of this size: the store makes three system
+/// calls per piece beside one pair of small ones per hash pair, and in 16 KiB pieces they would cost
+/// as much as the copying. What is not handed over yet is lost in a crash.
+const PIECE_BYTES: usize = 256 * 1024;
+
+/// Pieces and hash pairs that may wait for the disk, per range.
+const QUEUE: usize = 32;
+
+/// Why a range did not arrive in full. What arrived before is stored.
+#[derive(Debug, Error)]
+pub enum ReceiveError {
+    /// The sender's bytes are not those of the blob: its fault.
+    #[error("the bytes do not belong to the file")]
+    WrongBytes,
+    /// The sender ended the stream early: it does not have the bytes.
+    #[error("the sender does not have all of the range")]
+    Ended,
+    /// The stream failed.
+    #[error("the stream failed: {0}")]
+    Stream(io::Error),
+    /// This machine's store failed; nobody else's fault.
+    #[error("this machine's store refused the bytes: {0}")]
+    Store(String),
+}
+
+impl From<WrongBytes> for ReceiveError {
+    fn from(_: WrongBytes) -> ReceiveError {
+        ReceiveError::WrongBytes
+    }
+}
+
+impl BlobStore {
+    /// Reads `range` (group-aligned bytes) of a blob of signed `length` from a stream in the form of
+    /// the iroh-blobs protocol (8 bytes length, then bao) and stores what verifies.
+    ///
+    /// `progress` gets the verified bytes so far.
+    pub(super) async fn receive<R: AsyncRead + Unpin>(
+        &self,
+        reader: &mut R,
+        hash: Hash,
+        length: u64,
+        range: &Range<u64>,
+        progress: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<(), ReceiveError> {
+        let mut claimed = [0; 8];
+        read_exact(reader, &mut claimed).await?;
+        let size = match NonZeroU64::new(length) {
+            Some(size) if u64::from_le_bytes(claimed) == length => size,
+            _ => return Err(ReceiveError::WrongBytes),
+        };
+        let handle = self.fs().import_bao(hash, size, QUEUE).await;
+        let mut sink = Sink::new(handle.map_err(|e| ReceiveError::Store(e.to_string()))?);
+        let verifier = Verifier::new(*hash.as_bytes(), length, range);
+        let received = receive_parts(reader, verifier, &mut sink, progress).await;
+        // What verified before an error is stored all the same.
+        let stored = sink.finish().await;
+        received.and(stored)
+    }
+}
+
+async fn receive_parts<R: AsyncRead + Unpin>(
+    reader: &mut R,
+    mut verifier: Verifier,
+    sink: &mut Sink,
+    progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<(), ReceiveError> {
+    let mut verified = 0;
+    while let Some(part) = verifier.next() {
+        match part {
+            Expected::Pair(chunk) => {
+                let mut pair = [0; PAIR_BYTES];
+                read_exact(reader, &mut pair).await?;
+                let parent = verifier.pair(&chunk, &pair)?;
+                sink.pairs.push(BaoContentItem::Parent(parent));
+            }
+            Expected::Group {
+                offset,
+                length,
+                chunk,
+            } => {
+                let space = sink.space(offset, length).await?;
+                let read = match read_exact(reader, space).await {
+                    Ok(()) => verifier.group(&chunk, space).map_err(ReceiveError::from),
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = read {
+                    sink.take_back(length);
+                    return Err(error);
+                }
+                verified += length as u64;
+                progress(verified);
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn read_exact<R: AsyncRead + Unpin>(
+    reader: &mut R,
+    bytes: &mut [u8],
+) -> Result<(), ReceiveError> {
+    reader.read_exact(bytes).await.map_err(|e| match e.kind() {
+        io::ErrorKind::UnexpectedEof => ReceiveError::Ended,
+        _ => ReceiveError::Stream(e),
+    })
+}
+
+/// Gathers verified parts into pieces for the store.
+///
+/// Always true: `piece` holds neighbouring verified groups from `start` on, and `pairs` the verified
+/// hash pairs above them that the store does not have yet.
+struct Sink {
+    import: ImportBaoHandle,
+    pairs: Vec<BaoContentItem>,
+    piece: BytesMut,
+    start: u64,
+}
+
+impl Sink {
+    fn new(import: ImportBaoHandle) -> Sink {
+        Sink {
+            import,
+            pairs: Vec::new(),
+            piece: BytesMut::new(),
+            start: 0,
+        }
+    }
+
+    /// Room for the group at `offset`, to be filled with verified bytes or given back.
+    async fn space(&mut self, offset: u64, length: usize) -> Result<&mut [u8], ReceiveError> {
+        let follows = self.start + self.piece.len() as u64 == offset;
+        if !follows || self.piece.len() + length > PIECE_BYTES {
+            self.flush().await?;
+            self.start = offset;
+        }
+        if self.piece.is_empty() {
+            self.piece.reserve(PIECE_BYTES);
+        }
+        let old = self.piece.len();
+        self.piece.resize(old + length, 0);
+        Ok(&mut self.piece[old..])
+    }
+
+    fn take_back(&mut self, length: usize) {
+        self.piece.truncate(self.piece.len() - length);
+    }
+
+    /// The store takes the pairs first: it writes whenever a pair follows a group.
+    async fn flush(&mut self) -> Result<(), ReceiveError> {
+        if self.piece.is_empty() {
+            return Ok(());
+        }
+        for pair in self.pairs.drain(..) {
+            self.import.tx.send(pair).await.map_err(store_error)?;
+        }
+        let data: Bytes = self.piece.split().freeze();
+        let offset = self.start;
+        self.start += data.len() as u64;
+        let leaf = BaoContentItem::Leaf(Leaf { offset, data });
+        self.import.tx.send(leaf).await.map_err(store_error)
+    }
+
+    async fn finish(mut self: Sink) -> Result<(), ReceiveError> {
+        let flushed = self.flush().await;
+        drop(self.import.tx);
+        // The store's own error says more than that it stopped listening.
+        let stored = self.import.rx.await.map_err(store_error)?;
+        stored.map_err(store_error)?;
+        flushed
+    }
+}
+
+fn store_error(error: impl std::fmt::Display) -> ReceiveError {
+    ReceiveError::Store(error.to_string())
+}

@@ -1,0 +1,148 @@
+//! Removing blobs.
+//!
+//! iroh-blobs 0.104 deletes only in its garbage collector, which runs on a timer, asks what to
+//! protect, and sweeps everything else, also what was begun since it asked (n0-computer/iroh-blobs
+//! issue 247). So: the collector does nothing except when a removal is planned, the plan protects
+//! all other blobs, and from the moment the collector takes the plan until the sweep has ended no
+//! new blob may be begun.
+
+use std::{
+    collections::HashSet,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use iroh_blobs::{
+    Hash,
+    store::{GcConfig, ProtectOutcome},
+};
+use tokio::{
+    sync::{Mutex as AsyncMutex, OwnedRwLockWriteGuard, RwLock},
+    time,
+};
+
+use super::{BlobError, BlobStore, settle};
+
+/// How often the collector looks for a plan.
+const INTERVAL: Duration = Duration::from_millis(250);
+/// How long a removal may take, users of the blobs included.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Always true: while a plan is being swept the gate is held for writing, so that nothing outside
+/// the plan's `keep` comes into being.
+#[derive(Default)]
+pub(super) struct Remover {
+    gate: Arc<RwLock<()>>,
+    plan: Mutex<Plan>,
+    /// One removal at a time.
+    removing: AsyncMutex<()>,
+}
+
+#[derive(Default)]
+enum Plan {
+    #[default]
+    None,
+    /// Wait for the collector, with the blobs to keep.
+    Made(HashSet<Hash>),
+    /// The collector sweeps.
+    Taken(#[expect(dead_code, reason = "held for its drop")] OwnedRwLockWriteGuard<()>),
+}
+
+impl Remover {
+    /// To be awaited before a blob is begun.
+    pub(super) async fn starting(&self, hash: Hash) {
+        let _gate = self.gate.read().await;
+        if let Plan::Made(keep) = &mut *self.plan() {
+            keep.insert(hash);
+        }
+    }
+
+    pub(super) fn gc_config(self: Arc<Remover>) -> GcConfig {
+        GcConfig {
+            interval: INTERVAL,
+            add_protected: Some(Arc::new(move |live| {
+                let outcome = self.take_plan(live);
+                Box::pin(std::future::ready(outcome))
+            })),
+        }
+    }
+
+    fn take_plan(&self, live: &mut HashSet<Hash>) -> ProtectOutcome {
+        // A blob is being begun: look again at the next turn.
+        let Ok(gate) = self.gate.clone().try_write_owned() else {
+            return ProtectOutcome::Abort;
+        };
+        let mut plan = self.plan();
+        match std::mem::take(&mut *plan) {
+            Plan::Made(keep) => {
+                live.extend(keep);
+                *plan = Plan::Taken(gate);
+                ProtectOutcome::Continue
+            }
+            other => {
+                *plan = other;
+                ProtectOutcome::Abort
+            }
+        }
+    }
+
+    fn plan(&self) -> MutexGuard<'_, Plan> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Withdraws the plan when the removal ends in whichever way.
+struct PlanGuard<'a>(&'a Remover);
+
+impl Drop for PlanGuard<'_> {
+    fn drop(&mut self) {
+        *self.0.plan() = Plan::None;
+    }
+}
+
+impl BlobStore {
+    pub(super) async fn remove_hashes(&self, hashes: Vec<Hash>) -> Result<(), BlobError> {
+        let store = self.clone();
+        // Not tied to the caller: a sweep must be seen to its end.
+        let removal = tokio::spawn(async move { store.remove_in_turn(&hashes).await });
+        removal.await.map_err(BlobError::store)?
+    }
+
+    async fn remove_in_turn(&self, hashes: &[Hash]) -> Result<(), BlobError> {
+        let remover = &self.inner.remover;
+        let _turn = remover.removing.lock().await;
+        let _withdraw = PlanGuard(remover);
+        let removal = async {
+            while !hashes.iter().all(|hash| self.inner.holds.release(hash)) {
+                time::sleep(INTERVAL).await;
+            }
+            let mut keep = self.listed().await?;
+            // Blobs may have been begun that are not listed yet.
+            keep.extend(self.inner.holds.hashes());
+            for hash in hashes {
+                keep.remove(hash);
+            }
+            *remover.plan() = Plan::Made(keep);
+            loop {
+                time::sleep(INTERVAL / 5).await;
+                let listed = self.listed().await?;
+                if !hashes.iter().any(|hash| listed.contains(hash)) {
+                    break;
+                }
+            }
+            // Still under the gate, so that none of them is being fetched again.
+            let gone = hashes.to_vec();
+            let drop_all =
+                move |data: &Path| gone.iter().try_for_each(|h| settle::drop_all(data, h));
+            self.with_files(drop_all).await
+        };
+        let removed = time::timeout(DEADLINE, removal).await;
+        removed.unwrap_or_else(|_| Err(BlobError::Store("a file stayed in use".to_owned())))
+    }
+
+    async fn listed(&self) -> Result<HashSet<Hash>, BlobError> {
+        let listed = self.fs().list().hashes().await.map_err(BlobError::store)?;
+        Ok(listed.into_iter().collect())
+    }
+}

@@ -1,0 +1,254 @@
+//! Against real files in temporary folders.
+
+use std::path::PathBuf;
+
+use bao_tree::io::round_up_to_chunks;
+use futures::io::Cursor;
+use tempfile::TempDir;
+
+use super::*;
+
+/// Bytes that look random and are the same every time.
+fn sample(length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    blake3::Hasher::new().finalize_xof().fill(&mut bytes);
+    bytes
+}
+
+struct World {
+    // Dropped last.
+    folder: TempDir,
+    store: BlobStore,
+}
+
+impl World {
+    async fn new() -> World {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let store = BlobStore::open(folder.path()).await.expect("a new store");
+        World { folder, store }
+    }
+
+    fn file(&self, bytes: &[u8]) -> PathBuf {
+        let path = self.folder.path().join("published.bin");
+        std::fs::write(&path, bytes).expect("space on the disk");
+        path
+    }
+
+    async fn state(&self, bytes: &[u8]) -> Holding {
+        let state = self
+            .store
+            .state(BlobHash::of(bytes), bytes.len() as u64)
+            .await;
+        state.expect("the store works")
+    }
+}
+
+/// What an honest provider sends for a range.
+fn bao(bytes: &[u8], range: Range<u64>) -> Vec<u8> {
+    use bao_tree::io::{outboard::PreOrderMemOutboard, sync::encode_ranges_validated};
+    let outboard = PreOrderMemOutboard::create(bytes, bao_tree::BlockSize::from_chunk_log(4));
+    let ranges = round_up_to_chunks(&bao_tree::ByteRanges::from(range));
+    let mut encoded = (bytes.len() as u64).to_le_bytes().to_vec();
+    encode_ranges_validated(bytes, &outboard, &ranges, &mut encoded).expect("in memory");
+    encoded
+}
+
+async fn receive(store: &BlobStore, bytes: &[u8], range: Range<u64>, stream: Vec<u8>) -> Received {
+    let (hash, length) = (BlobHash::of(bytes), bytes.len() as u64);
+    let mut stream = Cursor::new(stream);
+    store
+        .receive_range(&mut stream, hash, length, range, |_| {})
+        .await
+}
+
+#[tokio::test]
+async fn ranges_arrive_in_any_order_until_the_blob_is_complete() {
+    let world = World::new().await;
+    for length in [1, 1024, 16_384, 16_385, 1_000_000] {
+        let bytes = sample(length);
+        let end = length as u64;
+        let half = (end / 2).next_multiple_of(GROUP_BYTES).min(end);
+        for range in [half..end, 0..half] {
+            if range.is_empty() {
+                continue;
+            }
+            let stream = bao(&bytes, range.clone());
+            let received = receive(&world.store, &bytes, range.clone(), stream).await;
+            assert!(
+                received.result.is_ok(),
+                "{length} {range:?} {:?}",
+                received.result
+            );
+            assert_eq!(received.held, vec![range]);
+        }
+        assert_eq!(world.state(&bytes).await, Holding::Complete, "{length}");
+        let (hash, from) = (BlobHash::of(&bytes), end / 3);
+        let read = world.store.read_to_vec(hash, end, from..end).await;
+        assert_eq!(read.expect("held"), &bytes[from as usize..]);
+    }
+}
+
+#[tokio::test]
+async fn one_wrong_bit_costs_one_group_and_the_rest_stays() {
+    let world = World::new().await;
+    let bytes = sample(200_000);
+    let mut stream = bao(&bytes, 0..200_000);
+    let at = stream.len() - 60_000;
+    stream[at] ^= 1;
+    let received = receive(&world.store, &bytes, 0..200_000, stream).await;
+    assert!(matches!(received.result, Err(ReceiveError::WrongBytes)));
+    let [held] = &received.held[..] else {
+        panic!("{:?}", received.held);
+    };
+    assert!(
+        held.start == 0 && held.end > 120_000 && held.end < 145_000,
+        "{held:?}"
+    );
+    let rest = held.end..200_000;
+    let received = receive(&world.store, &bytes, rest.clone(), bao(&bytes, rest)).await;
+    assert!(received.result.is_ok() && received.complete);
+    let read = world
+        .store
+        .read_to_vec(BlobHash::of(&bytes), 200_000, 0..200_000)
+        .await;
+    assert_eq!(read.expect("complete"), bytes);
+}
+
+#[tokio::test]
+async fn another_length_than_the_signed_one_is_a_lie() {
+    let world = World::new().await;
+    let bytes = sample(50_000);
+    let mut stream = bao(&bytes, 0..50_000);
+    stream[7] = 1;
+    let received = receive(&world.store, &bytes, 0..50_000, stream).await;
+    assert!(matches!(received.result, Err(ReceiveError::WrongBytes)));
+    assert_eq!(world.state(&bytes).await, Holding::Absent);
+}
+
+#[tokio::test]
+async fn a_stream_that_ends_early_keeps_what_came() {
+    let world = World::new().await;
+    let bytes = sample(300_000);
+    let mut stream = bao(&bytes, 0..300_000);
+    stream.truncate(100_000);
+    let received = receive(&world.store, &bytes, 0..300_000, stream).await;
+    assert!(matches!(received.result, Err(ReceiveError::Ended)));
+    let held = received.held.clone();
+    assert_eq!(held.len(), 1);
+    assert_eq!(world.state(&bytes).await, Holding::Partial(held));
+}
+
+#[tokio::test]
+async fn reading_waits_for_arriving_bytes() {
+    let world = World::new().await;
+    let bytes = sample(100_000);
+    let hash = BlobHash::of(&bytes);
+    let hole = world.store.read_to_vec(hash, 100_000, 0..10).await;
+    assert!(hole.is_err(), "a hole is an error");
+    let wanted = 40_000..50_000;
+    let waiting = world.store.wait_for(hash, 100_000, &wanted);
+    let arriving = receive(
+        &world.store,
+        &bytes,
+        32_768..65_536,
+        bao(&bytes, 32_768..65_536),
+    );
+    let (waited, _received) = tokio::join!(waiting, arriving);
+    waited.expect("arrived");
+    let read = world
+        .store
+        .read_to_vec(hash, 100_000, wanted)
+        .await
+        .expect("held");
+    assert_eq!(read, &bytes[40_000..50_000]);
+}
+
+#[tokio::test]
+async fn a_published_file_is_taken_by_reference_and_checked() {
+    let world = World::new().await;
+    let bytes = sample(300_000);
+    let (hash, length) = (BlobHash::of(&bytes), 300_000);
+    let path = world.file(&bytes);
+    let wrong = world
+        .store
+        .import_reference(&path, BlobHash([9; 32]), length)
+        .await;
+    assert!(matches!(wrong, Err(BlobError::WrongFile(_))));
+    assert_eq!(
+        world.state(&bytes).await,
+        Holding::Absent,
+        "the wrong file is let go"
+    );
+    for _ in 0..2 {
+        let imported = world.store.import_reference(&path, hash, length).await;
+        imported.expect("the right file");
+    }
+    assert_eq!(world.state(&bytes).await, Holding::Complete);
+    let copied = world.folder.path().join(format!("data/{hash}.data"));
+    assert!(!copied.exists());
+
+    std::fs::write(&path, vec![0; 300_000]).expect("space on the disk");
+    let read = world.store.read_to_vec(hash, length, 0..length).await;
+    assert!(read.is_err(), "a changed file is found out");
+}
+
+#[tokio::test]
+async fn removed_blobs_leave_nothing_and_others_stay() {
+    let world = World::new().await;
+    let (gone, kept) = (sample(100_000), sample(90_000));
+    for bytes in [&gone, &kept] {
+        let range = 0..bytes.len() as u64;
+        let received = receive(&world.store, bytes, range.clone(), bao(bytes, range)).await;
+        assert!(received.complete);
+    }
+    world
+        .store
+        .remove(&[BlobHash::of(&gone)])
+        .await
+        .expect("not in use");
+    assert_eq!(world.state(&gone).await, Holding::Absent);
+    assert_eq!(world.state(&kept).await, Holding::Complete);
+    let data = world.folder.path().join("data");
+    let names: Vec<String> = std::fs::read_dir(data)
+        .expect("the folder is there")
+        .map(|file| {
+            file.expect("readable")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
+    let kept_hash = BlobHash::of(&kept).to_string();
+    assert!(
+        names.iter().all(|name| name.starts_with(&kept_hash)),
+        "{names:?}"
+    );
+    let again = receive(&world.store, &gone, 0..100_000, bao(&gone, 0..100_000)).await;
+    assert!(again.complete, "what was removed can come back");
+}
+
+#[tokio::test]
+async fn a_closed_store_opens_again_with_its_partial_blobs_and_without_litter() {
+    let mut world = World::new().await;
+    let bytes = sample(500_000);
+    let received = receive(&world.store, &bytes, 0..163_840, bao(&bytes, 0..163_840)).await;
+    world.store.shutdown().await.expect("nothing is in use");
+    let litter = [
+        world.folder.path().join("temp/x.temp"),
+        world.folder.path().join("data/y.data"),
+    ];
+    for path in &litter {
+        std::fs::write(path, b"x").expect("space on the disk");
+    }
+    world.store = BlobStore::open(world.folder.path())
+        .await
+        .expect("closed before");
+    assert_eq!(world.state(&bytes).await, Holding::Partial(received.held));
+    assert!(litter.iter().all(|path| !path.exists()));
+    let states = world
+        .store
+        .states(|_| Some(500_000))
+        .await
+        .expect("the store works");
+    assert_eq!(states.len(), 1);
+}
