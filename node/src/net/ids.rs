@@ -5,9 +5,7 @@ use libp2p::{
     identity::{PublicKey, ed25519},
 };
 
-/// A node: its ed25519 public key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeId(pub [u8; 32]);
+pub use pishtar_mesh::NodeId;
 
 /// The libp2p id of a node, or `None` when the 32 bytes are no ed25519 key.
 pub fn to_peer_id(node: NodeId) -> Option<PeerId> {
@@ -29,14 +27,6 @@ pub fn to_node_id(peer: &PeerId) -> Option<NodeId> {
     Some(NodeId(key.try_into_ed25519().ok()?.to_bytes()))
 }
 
-/// How people see a node: the libp2p base58 id, or hex when it is not a valid key.
-pub fn display(node: NodeId) -> String {
-    match to_peer_id(node) {
-        Some(peer) => peer.to_base58(),
-        None => hex::encode(node.0),
-    }
-}
-
 /// Reads a node id as people write it (libp2p base58).
 pub fn parse(text: &str) -> Option<NodeId> {
     to_node_id(&text.parse().ok()?)
@@ -54,7 +44,7 @@ mod tests {
         let peer = pair.public().to_peer_id();
         let node = to_node_id(&peer).expect("ed25519 ids are inlined");
         assert_eq!(to_peer_id(node), Some(peer));
-        assert_eq!(parse(&display(node)), Some(node));
+        assert_eq!(parse(&node.to_string()), Some(node));
     }
 
     #[test]

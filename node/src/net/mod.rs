@@ -1,28 +1,40 @@
 //! The network of a node: one libp2p swarm over TCP, Noise and Yamux, neighbours by mDNS, hints by
 //! gossipsub, and streams for the protocols of [`Protocol`].
 //!
-//! [`Network::start`] gives a [`NetHandle`] to act and a channel of [`NetEvent`]s to follow.
+//! [`Network::start`] gives a [`NetHandle`] to act and a channel of [`NetEvent`]s to follow. The
+//! drivers [`meta`], [`holdings`] and [`blobs`] speak one protocol each over any byte stream, so that
+//! they are tested over pipes; a [`Server`] answers inbound streams with them.
 
+pub mod blobs;
 mod config;
+pub mod deadline;
 mod dials;
 mod discovery;
+mod frame;
 mod handle;
 mod hints;
+pub mod holdings;
 pub mod ids;
+pub mod meta;
 mod protocol;
 pub mod records;
+mod serve;
 mod stream;
 mod streams;
 mod swarm;
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;
 mod transport;
 
 pub use self::{
     config::{Limits, NetConfig, NetError, NodeKey},
+    frame::FrameError,
     handle::{NetHandle, PeerInfo},
     ids::NodeId,
     protocol::Protocol,
+    serve::{Serve, Server},
     stream::{PeerCounters, Stream},
     streams::OpenError,
 };

@@ -1,0 +1,124 @@
+//! `/pishtar/blobs/1`: one status byte, then the iroh-blobs protocol. One range per stream.
+//!
+//! The asker sends a `Get` request (postcard, as iroh-blobs does) and closes its half. The provider
+//! answers with a [`BlobStatus`] byte and, when that is `Ok`, 8 bytes of length and the bao stream of
+//! the range. Nothing else of iroh-blobs is served: no hash sequences, no push, no observe.
+
+mod provide;
+#[cfg(test)]
+mod tests;
+mod throttle;
+
+use std::{io, ops::Range, time::Duration};
+
+use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use iroh_blobs::{
+    Hash,
+    protocol::{GetRequest, Request},
+};
+use pishtar_catalog::BlobHash;
+use pishtar_mesh::{FetchFailure, wire::BlobStatus};
+
+use super::deadline::Idle;
+use crate::store::blobs::{BlobStore, ReceiveError, Received, chunk_ranges};
+
+pub use self::{
+    provide::{Provider, ProviderLimits},
+    throttle::Throttle,
+};
+
+/// The largest request in bytes.
+pub const MAX_REQUEST_BYTES: usize = 64 * 1024;
+/// How long a provider may be silent.
+const FETCHING_IDLE: Duration = Duration::from_secs(10);
+
+/// How a fetch ended.
+#[derive(Debug)]
+pub struct Fetched {
+    /// Whether all of the range arrived, or whose fault it is that it did not.
+    pub result: Result<(), FetchFailure>,
+    /// What of the range is held now, in bytes; also after a failure.
+    pub held: Vec<Range<u64>>,
+    /// Whether the whole blob is held now.
+    pub complete: bool,
+}
+
+/// Fetches `range` (bytes, aligned to 16 KiB except at the end) of a blob of signed `length` over a
+/// fresh stream into the store. `progress` gets the verified bytes so far.
+///
+/// Dropping the future stops the transfer; what was verified by then stays.
+pub async fn fetch<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    store: &BlobStore,
+    hash: BlobHash,
+    length: u64,
+    range: Range<u64>,
+    progress: impl FnMut(u64) + Send,
+) -> Fetched {
+    let mut stream = Idle::new(stream, FETCHING_IDLE);
+    if let Err(failure) = request(&mut stream, hash, length, &range).await {
+        return Fetched {
+            result: Err(failure),
+            held: Vec::new(),
+            complete: false,
+        };
+    }
+    let Received {
+        result,
+        held,
+        complete,
+    } = store
+        .receive_range(&mut stream, hash, length, range, progress)
+        .await;
+    Fetched {
+        result: result.map_err(receive_failure),
+        held,
+        complete,
+    }
+}
+
+/// Sends the request and reads the status.
+async fn request<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    hash: BlobHash,
+    length: u64,
+    range: &Range<u64>,
+) -> Result<(), FetchFailure> {
+    let chunks = chunk_ranges(range, length);
+    let request = Request::Get(GetRequest::blob_ranges(Hash::from_bytes(hash.0), chunks));
+    let bytes = postcard::to_stdvec(&request).expect("a request is plain data");
+    stream.write_all(&bytes).await.map_err(stream_failure)?;
+    stream.close().await.map_err(stream_failure)?;
+    let mut status = [0];
+    stream
+        .read_exact(&mut status)
+        .await
+        .map_err(|e| match e.kind() {
+            // A provider with too many streams drops further ones without a word.
+            io::ErrorKind::UnexpectedEof => FetchFailure::Busy,
+            _ => stream_failure(e),
+        })?;
+    match BlobStatus::from_byte(status[0]) {
+        Some(BlobStatus::Ok) => Ok(()),
+        Some(BlobStatus::Busy) => Err(FetchFailure::Busy),
+        Some(BlobStatus::Denied) => Err(FetchFailure::Denied),
+        Some(BlobStatus::Absent) => Err(FetchFailure::Absent),
+        None => Err(FetchFailure::WrongBytes),
+    }
+}
+
+fn receive_failure(error: ReceiveError) -> FetchFailure {
+    match error {
+        ReceiveError::WrongBytes => FetchFailure::WrongBytes,
+        ReceiveError::Ended => FetchFailure::Absent,
+        ReceiveError::Stream(error) => stream_failure(error),
+        ReceiveError::Store(reason) => FetchFailure::LocalDisk(reason),
+    }
+}
+
+fn stream_failure(error: io::Error) -> FetchFailure {
+    match error.kind() {
+        io::ErrorKind::TimedOut => FetchFailure::Stalled,
+        _ => FetchFailure::Disconnected,
+    }
+}

@@ -1,0 +1,184 @@
+//! The provider's side: what is served to whom, how much at once, and how fast.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, StreamExt};
+use iroh_blobs::protocol::{GetRequest, Request};
+use pishtar_catalog::BlobHash;
+use pishtar_mesh::{NodeId, wire::BlobStatus};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::{MAX_REQUEST_BYTES, Throttle};
+use crate::{
+    net::{
+        deadline::Idle,
+        serve::{SERVING_IDLE, Serve},
+    },
+    store::blobs::{BlobStore, read::Encoded},
+};
+
+/// Bytes gathered for one write: hash pairs and groups are too small to send one by one.
+const WRITE_BYTES: usize = 128 * 1024;
+
+/// How much a node provides at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProviderLimits {
+    /// Ranges at once to one peer (default 8). Lower: a fast link is not filled. Higher: one peer
+    /// takes the disk from the others.
+    pub per_peer: usize,
+    /// Ranges at once to all peers (default 64). Lower: a class waits for its turn. Higher: memory,
+    /// some 700 KiB per range.
+    pub total: usize,
+    /// Upload rate in bytes per second; `None` is no limit.
+    pub bytes_per_second: Option<u64>,
+}
+
+impl Default for ProviderLimits {
+    fn default() -> ProviderLimits {
+        ProviderLimits {
+            per_peer: 8,
+            total: 64,
+            bytes_per_second: None,
+        }
+    }
+}
+
+/// Provides blobs to peers. Always true: never more than the limits' ranges are being served.
+pub struct Provider {
+    serve: Arc<dyn Serve>,
+    store: BlobStore,
+    limits: ProviderLimits,
+    total: Arc<Semaphore>,
+    per_peer: Mutex<BTreeMap<NodeId, Arc<Semaphore>>>,
+    throttle: Throttle,
+}
+
+/// The right to serve one range.
+struct Turn {
+    _of_peer: OwnedSemaphorePermit,
+    _of_all: OwnedSemaphorePermit,
+}
+
+impl Provider {
+    /// Provides what `serve` allows out of `store`.
+    pub fn new(serve: Arc<dyn Serve>, store: BlobStore, limits: ProviderLimits) -> Provider {
+        Provider {
+            serve,
+            store,
+            limits,
+            total: Arc::new(Semaphore::new(limits.total)),
+            per_peer: Mutex::default(),
+            throttle: Throttle::new(limits.bytes_per_second),
+        }
+    }
+
+    /// Serves one stream of a peer.
+    ///
+    /// # Errors
+    /// When the stream or the store fails in the middle; the peer sees the stream end.
+    pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+        peer: NodeId,
+    ) -> io::Result<()> {
+        let mut stream = Idle::new(stream, SERVING_IDLE);
+        let request = read_request(&mut stream).await?;
+        let (status, turn) = match self.decide(peer, request.as_ref()).await {
+            Ok(turn) => (BlobStatus::Ok, Some(turn)),
+            Err(status) => (status, None),
+        };
+        stream.write_all(&[status.to_byte()]).await?;
+        if let (Some(request), Some(_turn)) = (request, turn) {
+            self.send(&mut stream, peer, &request).await?;
+        }
+        stream.close().await
+    }
+
+    async fn decide(&self, peer: NodeId, request: Option<&GetRequest>) -> Result<Turn, BlobStatus> {
+        let request = request.ok_or(BlobStatus::Denied)?;
+        let hash = BlobHash(*request.hash.as_bytes());
+        if !self.serve.may_serve(peer, hash) {
+            return Err(BlobStatus::Denied);
+        }
+        let turn = self.turn(peer).ok_or(BlobStatus::Busy)?;
+        match self.store.holds_chunks(hash, &root_ranges(request)).await {
+            true => Ok(turn),
+            false => Err(BlobStatus::Absent),
+        }
+    }
+
+    fn turn(&self, peer: NodeId) -> Option<Turn> {
+        let of_peer = {
+            let mut per_peer = self.per_peer.lock().unwrap_or_else(PoisonError::into_inner);
+            // A peer that is not being served needs no semaphore: all of its permits are free.
+            per_peer.retain(|_, free| free.available_permits() < self.limits.per_peer);
+            let free = per_peer.entry(peer);
+            free.or_insert_with(|| Arc::new(Semaphore::new(self.limits.per_peer)))
+                .clone()
+        };
+        Some(Turn {
+            _of_peer: of_peer.try_acquire_owned().ok()?,
+            _of_all: self.total.clone().try_acquire_owned().ok()?,
+        })
+    }
+
+    async fn send<S: AsyncWrite + Unpin>(
+        &self,
+        stream: &mut S,
+        peer: NodeId,
+        request: &GetRequest,
+    ) -> io::Result<()> {
+        let hash = BlobHash(*request.hash.as_bytes());
+        let mut parts = std::pin::pin!(self.store.encoded(hash, root_ranges(request)));
+        let mut buffer = Vec::with_capacity(WRITE_BYTES + 16 * 1024);
+        while let Some(part) = parts.next().await {
+            match part? {
+                Encoded::Size(size) => buffer.extend_from_slice(&size.to_le_bytes()),
+                Encoded::Pair(pair) => buffer.extend_from_slice(&pair),
+                Encoded::Group { data, .. } => buffer.extend_from_slice(&data),
+                Encoded::End => break,
+            }
+            if buffer.len() >= WRITE_BYTES {
+                self.write(stream, peer, &mut buffer).await?;
+            }
+        }
+        self.write(stream, peer, &mut buffer).await
+    }
+
+    async fn write<S: AsyncWrite + Unpin>(
+        &self,
+        stream: &mut S,
+        peer: NodeId,
+        buffer: &mut Vec<u8>,
+    ) -> io::Result<()> {
+        self.throttle.take(buffer.len()).await;
+        stream.write_all(buffer).await?;
+        self.serve.served(peer, buffer.len() as u64);
+        buffer.clear();
+        Ok(())
+    }
+}
+
+/// Reads a request up to the end of the peer's half. `None` when it is not one that is served: too
+/// large, malformed, or anything but a get of one raw blob.
+async fn read_request<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<Option<GetRequest>> {
+    let mut bytes = Vec::new();
+    let max = MAX_REQUEST_BYTES as u64 + 1;
+    stream.take(max).read_to_end(&mut bytes).await?;
+    if bytes.len() > MAX_REQUEST_BYTES {
+        return Ok(None);
+    }
+    Ok(match postcard::from_bytes(&bytes) {
+        Ok(Request::Get(request)) if request.ranges.is_blob() => Some(request),
+        _ => None,
+    })
+}
+
+fn root_ranges(request: &GetRequest) -> bao_tree::ChunkRanges {
+    let mut ranges = request.ranges.iter_infinite();
+    ranges.next().cloned().unwrap_or_default()
+}

@@ -1,0 +1,262 @@
+//! Provider and getter over pipes, with real stores.
+
+use std::{path::Path, sync::Arc};
+
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::{
+    net::testing::{PEER, Tables, pipe, sample},
+    store::blobs::{GROUP_BYTES, Holding},
+};
+
+/// A store that holds one complete blob, if any.
+async fn store(folder: &Path, blob: Option<&[u8]>) -> BlobStore {
+    let store = BlobStore::open(&folder.join("store"))
+        .await
+        .expect("a new store");
+    if let Some(blob) = blob {
+        let path = folder.join("published.bin");
+        std::fs::write(&path, blob).expect("space on the disk");
+        let imported = store
+            .import_reference(&path, BlobHash::of(blob), blob.len() as u64)
+            .await;
+        imported.expect("its own hash");
+    }
+    store
+}
+
+/// A provider of one blob and a getter without anything.
+struct World {
+    provider: Arc<Provider>,
+    tables: Arc<Tables>,
+    getter: BlobStore,
+    blob: Vec<u8>,
+    hash: BlobHash,
+    _folders: [TempDir; 2],
+}
+
+impl World {
+    async fn new(limits: ProviderLimits) -> World {
+        let folders = [(); 2].map(|()| tempfile::tempdir().expect("a temporary folder"));
+        let blob = sample(1_000_000);
+        let hash = BlobHash::of(&blob);
+        let tables = Arc::new(Tables {
+            blobs: [hash, BlobHash([1; 32])].into(),
+            ..Tables::default()
+        });
+        let provided = store(folders[0].path(), Some(&blob)).await;
+        World {
+            provider: Arc::new(Provider::new(tables.clone(), provided, limits)),
+            tables,
+            getter: store(folders[1].path(), None).await,
+            blob,
+            hash,
+            _folders: folders,
+        }
+    }
+
+    /// The getter's end of a stream that the provider serves.
+    fn stream(&self) -> impl AsyncRead + AsyncWrite + Unpin + use<> {
+        let (near, far) = pipe();
+        let provider = self.provider.clone();
+        tokio::spawn(async move { provider.serve(far, PEER).await });
+        near
+    }
+
+    async fn get(&self, hash: BlobHash, range: Range<u64>) -> Fetched {
+        fetch(self.stream(), &self.getter, hash, 1_000_000, range, |_| {}).await
+    }
+
+    /// What the provider answers to these bytes.
+    async fn answer_to(&self, request: Vec<u8>) -> Vec<u8> {
+        let mut stream = self.stream();
+        // The provider may stop listening before it has read everything.
+        let _all_of_it = stream.write_all(&request).await;
+        let _half = stream.close().await;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.expect("an answer");
+        answer
+    }
+}
+
+/// Answers any request with these bytes.
+fn fake(
+    answer: Vec<u8>,
+) -> (
+    impl AsyncRead + AsyncWrite + Unpin,
+    JoinHandle<io::Result<()>>,
+) {
+    let (near, mut far) = pipe();
+    let serving = tokio::spawn(async move {
+        far.read_to_end(&mut Vec::new()).await?;
+        far.write_all(&answer).await?;
+        far.close().await
+    });
+    (near, serving)
+}
+
+fn get_request(ranges: bao_tree::ChunkRanges, hash: BlobHash) -> Vec<u8> {
+    let get = GetRequest::blob_ranges(Hash::from_bytes(hash.0), ranges);
+    postcard::to_stdvec(&Request::Get(get)).expect("plain data")
+}
+
+#[tokio::test]
+async fn ranges_from_several_streams_make_the_blob() {
+    let world = World::new(ProviderLimits::default()).await;
+    let cuts = [0, 16 * GROUP_BYTES, 40 * GROUP_BYTES, 1_000_000];
+    let gets = cuts
+        .windows(2)
+        .map(|cut| world.get(world.hash, cut[0]..cut[1]));
+    for got in futures::future::join_all(gets).await {
+        assert_eq!(got.result, Ok(()));
+    }
+    let read = world
+        .getter
+        .read_to_vec(world.hash, 1_000_000, 0..1_000_000)
+        .await;
+    assert_eq!(read.expect("complete"), world.blob);
+    let sent = *world.tables.sent.lock().expect("not poisoned");
+    assert!((1_000_000..1_010_000).contains(&sent), "{sent}");
+}
+
+#[tokio::test]
+async fn a_hash_that_no_catalogue_names_is_denied_and_a_blob_not_held_is_absent() {
+    let world = World::new(ProviderLimits::default()).await;
+    let denied = world.get(BlobHash([8; 32]), 0..1_000_000).await;
+    assert_eq!(denied.result, Err(FetchFailure::Denied));
+    let absent = world.get(BlobHash([1; 32]), 0..1_000_000).await;
+    assert_eq!(absent.result, Err(FetchFailure::Absent));
+}
+
+#[tokio::test]
+async fn above_its_limit_the_provider_is_busy() {
+    let one = ProviderLimits {
+        per_peer: 1,
+        ..ProviderLimits::default()
+    };
+    let world = World::new(one).await;
+    // The first getter does not read, so that its turn lasts.
+    let mut first = world.stream();
+    let all = get_request(bao_tree::ChunkRanges::all(), world.hash);
+    first.write_all(&all).await.expect("the provider listens");
+    first.close().await.expect("half closed");
+    let mut status = [9];
+    first.read_exact(&mut status).await.expect("a status");
+    assert_eq!(status, [BlobStatus::Ok.to_byte()]);
+    let second = world.get(world.hash, 0..1_000_000).await;
+    assert_eq!(second.result, Err(FetchFailure::Busy));
+    first.read_to_end(&mut Vec::new()).await.expect("the rest");
+    drop(first);
+    // The turn ends a moment after its last byte.
+    let third = loop {
+        let got = world.get(world.hash, 0..1_000_000).await;
+        if got.result != Err(FetchFailure::Busy) {
+            break got;
+        }
+    };
+    assert!(third.result.is_ok() && third.complete);
+}
+
+#[tokio::test]
+async fn only_a_get_of_one_raw_blob_is_served() {
+    let world = World::new(ProviderLimits::default()).await;
+    let hash = Hash::from_bytes(world.hash.0);
+    let denied = vec![BlobStatus::Denied.to_byte()];
+    let sequence = Request::Get(GetRequest::all(hash));
+    let observe = Request::Observe(iroh_blobs::protocol::ObserveRequest::new(hash));
+    for request in [sequence, observe] {
+        let request = postcard::to_stdvec(&request).expect("plain data");
+        assert_eq!(world.answer_to(request).await, denied);
+    }
+    assert_eq!(world.answer_to(b"GET / HTTP/1.1".to_vec()).await, denied);
+    assert_eq!(world.answer_to(Vec::new()).await, denied);
+}
+
+#[tokio::test]
+async fn an_oversize_request_is_refused_without_reading_it_all() {
+    let world = World::new(ProviderLimits::default()).await;
+    let mut request = get_request(bao_tree::ChunkRanges::all(), world.hash);
+    request.resize(10 * MAX_REQUEST_BYTES, 0);
+    let (near, far) = pipe();
+    let provider = world.provider.clone();
+    let serving = tokio::spawn(async move { provider.serve(far, PEER).await });
+    let (mut read, mut write) = near.split();
+    let writing = async {
+        // Fails when the provider hangs up, which it does.
+        let _all_of_it = write.write_all(&request).await;
+    };
+    let mut answer = Vec::new();
+    let (_, read) = tokio::join!(writing, read.read_to_end(&mut answer));
+    read.expect("an answer");
+    assert_eq!(answer, vec![BlobStatus::Denied.to_byte()]);
+    assert!(serving.await.expect("no panic").is_ok());
+}
+
+#[tokio::test]
+async fn a_liar_is_found_out_and_another_source_finishes() {
+    let world = World::new(ProviderLimits::default()).await;
+    let all = get_request(bao_tree::ChunkRanges::all(), world.hash);
+    let mut honest = world.answer_to(all).await;
+    let middle = honest.len() / 2;
+    honest[middle] ^= 0x40;
+    let (stream, _serving) = fake(honest);
+    let lied = fetch(
+        stream,
+        &world.getter,
+        world.hash,
+        1_000_000,
+        0..1_000_000,
+        |_| {},
+    )
+    .await;
+    assert_eq!(lied.result, Err(FetchFailure::WrongBytes));
+    let [held] = &lied.held[..] else {
+        panic!("what came before the lie is kept: {:?}", lied.held);
+    };
+    assert!(held.end > 450_000 && held.end <= 500_000, "{held:?}");
+    let rest = world.get(world.hash, held.end..1_000_000).await;
+    assert!(rest.result.is_ok() && rest.complete);
+}
+
+#[tokio::test]
+async fn nonsense_and_silence_are_told_apart() {
+    let world = World::new(ProviderLimits::default()).await;
+    let range = 0..1_000_000;
+    let get = async |answer: Vec<u8>| {
+        let (stream, _serving) = fake(answer);
+        let got = fetch(
+            stream,
+            &world.getter,
+            world.hash,
+            1_000_000,
+            range.clone(),
+            |_| {},
+        )
+        .await;
+        got.result
+    };
+    assert_eq!(get(vec![99]).await, Err(FetchFailure::WrongBytes));
+    assert_eq!(get(vec![]).await, Err(FetchFailure::Busy));
+    assert_eq!(get(vec![0]).await, Err(FetchFailure::Absent));
+    let state = world.getter.state(world.hash, 1_000_000).await;
+    assert_eq!(state.expect("the store works"), Holding::Absent);
+}
+
+#[tokio::test]
+async fn a_silent_provider_stalls() {
+    let world = World::new(ProviderLimits::default()).await;
+    let (near, _far) = pipe();
+    tokio::time::pause();
+    let got = fetch(
+        near,
+        &world.getter,
+        world.hash,
+        1_000_000,
+        0..1_000_000,
+        |_| {},
+    )
+    .await;
+    assert_eq!(got.result, Err(FetchFailure::Stalled));
+}

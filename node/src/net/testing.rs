@@ -1,0 +1,73 @@
+//! What the tests of the drivers share: pipes, an engine that decides by tables, sample bytes.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+};
+
+use futures::future::BoxFuture;
+use pishtar_catalog::BlobHash;
+use pishtar_mesh::{
+    NodeId, PublisherId,
+    wire::{HoldingsAnswer, HoldingsQuery},
+};
+use tokio::io::DuplexStream;
+use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
+
+use super::serve::Serve;
+
+pub(crate) const PEER: NodeId = NodeId([5; 32]);
+
+/// Two ends of a stream.
+pub(crate) fn pipe() -> (Compat<DuplexStream>, Compat<DuplexStream>) {
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    (near.compat(), far.compat())
+}
+
+/// Bytes that look random and are the same every time.
+pub(crate) fn sample(length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    blake3::Hasher::new().finalize_xof().fill(&mut bytes);
+    bytes
+}
+
+/// Serves what is in its tables to everyone.
+#[derive(Default)]
+pub(crate) struct Tables {
+    pub(crate) blobs: BTreeSet<BlobHash>,
+    pub(crate) files: BTreeMap<(PublisherId, String), Vec<u8>>,
+    pub(crate) holdings: HoldingsAnswer,
+    pub(crate) sent: Mutex<u64>,
+}
+
+impl Serve for Tables {
+    fn may_serve(&self, _: NodeId, hash: BlobHash) -> bool {
+        self.blobs.contains(&hash)
+    }
+
+    fn versions(&self, _: NodeId) -> BoxFuture<'_, Vec<(PublisherId, u64)>> {
+        Box::pin(async { vec![("ministry".to_owned(), 7)] })
+    }
+
+    fn meta_file(
+        &self,
+        _: NodeId,
+        publisher: &str,
+        file_name: &str,
+    ) -> BoxFuture<'_, Option<Vec<u8>>> {
+        let key = (publisher.to_owned(), file_name.to_owned());
+        let file = self.files.get(&key).cloned();
+        Box::pin(std::future::ready(file))
+    }
+
+    fn holdings(&self, _: NodeId, _: HoldingsQuery) -> BoxFuture<'_, HoldingsAnswer> {
+        Box::pin(std::future::ready(self.holdings.clone()))
+    }
+
+    fn served(&self, _: NodeId, bytes: u64) {
+        *self
+            .sent
+            .lock()
+            .expect("no test panics while it holds this") += bytes;
+    }
+}
