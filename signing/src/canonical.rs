@@ -43,7 +43,10 @@ pub enum ParseError {
 pub fn parse(bytes: &[u8], max_bytes: u64) -> Result<Value, ParseError> {
     let found = bytes.len() as u64;
     if found > max_bytes {
-        return Err(ParseError::TooLarge { limit: max_bytes, found });
+        return Err(ParseError::TooLarge {
+            limit: max_bytes,
+            found,
+        });
     }
     serde_json::from_slice(bytes).map_err(|error| ParseError::Syntax(error.to_string()))
 }
@@ -85,7 +88,10 @@ fn write_value(value: &Value, out: &mut Vec<u8>) -> Result<(), CanonicalError> {
     Ok(())
 }
 
-fn write_object(map: &serde_json::Map<String, Value>, out: &mut Vec<u8>) -> Result<(), CanonicalError> {
+fn write_object(
+    map: &serde_json::Map<String, Value>,
+    out: &mut Vec<u8>,
+) -> Result<(), CanonicalError> {
     // UTF-8 byte order is code point order. Sorted here because serde_json's own order depends on
     // its `preserve_order` feature, which any crate in the build may turn on.
     let mut entries: Vec<(&String, &Value)> = map.iter().collect();
@@ -143,23 +149,38 @@ mod tests {
     fn floats_and_huge_integers_are_refused() {
         for text in ["1.0", "1e2", "18446744073709551616", "{\"a\":[0.5]}"] {
             let value = parse(text.as_bytes(), 100).unwrap();
-            assert!(matches!(to_canonical(&value), Err(CanonicalError::NotAnInteger(_))), "{text}");
+            assert!(
+                matches!(to_canonical(&value), Err(CanonicalError::NotAnInteger(_))),
+                "{text}"
+            );
         }
         assert_eq!(canonical(json!(u64::MAX)), "18446744073709551615");
     }
 
     #[test]
     fn the_last_of_duplicate_keys_counts() {
-        assert_eq!(canonical(parse(br#"{"a":1,"a":2}"#, 100).unwrap()), "{\"a\":2}");
+        assert_eq!(
+            canonical(parse(br#"{"a":1,"a":2}"#, 100).unwrap()),
+            "{\"a\":2}"
+        );
     }
 
     #[test]
     fn size_and_depth_are_bounded() {
-        assert_eq!(parse(b"[1,2]", 4), Err(ParseError::TooLarge { limit: 4, found: 5 }));
+        assert_eq!(
+            parse(b"[1,2]", 4),
+            Err(ParseError::TooLarge { limit: 4, found: 5 })
+        );
         let deep = |n: usize| [vec![b'['; n], vec![b']'; n]].concat();
         assert!(parse(&deep(MAX_DEPTH), 10_000).is_ok());
-        assert!(matches!(parse(&deep(MAX_DEPTH + 1), 10_000), Err(ParseError::Syntax(_))));
-        assert!(matches!(parse(&deep(1000), 10_000), Err(ParseError::Syntax(_))));
+        assert!(matches!(
+            parse(&deep(MAX_DEPTH + 1), 10_000),
+            Err(ParseError::Syntax(_))
+        ));
+        assert!(matches!(
+            parse(&deep(1000), 10_000),
+            Err(ParseError::Syntax(_))
+        ));
     }
 
     proptest! {

@@ -132,7 +132,9 @@ pub struct AcceptedRole {
 impl Outcome {
     /// The targets roles that changed, one at a time so that a large catalogue is never in memory as a whole.
     pub fn targets(&self) -> impl Iterator<Item = AcceptedRole> + '_ {
-        self.new_files.iter().filter_map(|(file, bytes)| self.set.accept(&file.role.targets_role()?, bytes))
+        self.new_files
+            .iter()
+            .filter_map(|(file, bytes)| self.set.accept(&file.role.targets_role()?, bytes))
     }
 }
 
@@ -160,7 +162,11 @@ impl MetaRole {
 
 impl From<&RoleName> for MetaRole {
     fn from(name: &RoleName) -> MetaRole {
-        if name.is_top() { MetaRole::Targets } else { MetaRole::Delegated(name.clone()) }
+        if name.is_top() {
+            MetaRole::Targets
+        } else {
+            MetaRole::Delegated(name.clone())
+        }
     }
 }
 
@@ -176,12 +182,18 @@ impl fmt::Display for MetaRole {
 impl MetaFile {
     /// The file of `role` at `version`.
     pub fn new(role: MetaRole, version: u64) -> MetaFile {
-        MetaFile { role, version: Some(version) }
+        MetaFile {
+            role,
+            version: Some(version),
+        }
     }
 
     /// The newest timestamp.
     pub fn timestamp() -> MetaFile {
-        MetaFile { role: MetaRole::Timestamp, version: None }
+        MetaFile {
+            role: MetaRole::Timestamp,
+            version: None,
+        }
     }
 
     /// Name in a published folder, such as `3.root.json`, `timestamp.json`, `7.math-6-sq.json`.
@@ -190,6 +202,24 @@ impl MetaFile {
             Some(version) => format!("{version}.{}.json", self.role.encoded()),
             None => format!("{}.json", self.role.encoded()),
         }
+    }
+
+    /// Reads a published file name; `None` for anything that is not one.
+    pub fn parse(file_name: &str) -> Option<MetaFile> {
+        let stem = file_name.strip_suffix(".json")?;
+        if stem == "timestamp" {
+            return Some(MetaFile::timestamp());
+        }
+        let (version, name) = stem.split_once('.')?;
+        let version: u64 = version.parse().ok()?;
+        let role = match name {
+            "root" => MetaRole::Root,
+            "snapshot" => MetaRole::Snapshot,
+            "targets" => MetaRole::Targets,
+            name => MetaRole::Delegated(RoleName::decode(name)?),
+        };
+        let file = MetaFile::new(role, version);
+        (file.file_name() == file_name).then_some(file)
     }
 }
 

@@ -74,7 +74,10 @@ impl PublicKey {
         }) else {
             unreachable!("the literal above is an object")
         };
-        PublicKey { json, material: Material::Ed25519(public) }
+        PublicKey {
+            json,
+            material: Material::Ed25519(public),
+        }
     }
 
     /// Reads a key object of `keys`.
@@ -82,10 +85,20 @@ impl PublicKey {
     /// # Errors
     /// A sentence naming the field that is missing or of the wrong type. A key type that is merely unknown is no error.
     pub fn from_json(json: Map<String, Value>) -> Result<PublicKey, String> {
-        let text = |name: &str| json.get(name).and_then(Value::as_str).ok_or(format!("a key has no text `{name}`"));
+        let text = |name: &str| {
+            json.get(name)
+                .and_then(Value::as_str)
+                .ok_or(format!("a key has no text `{name}`"))
+        };
         let (keytype, scheme) = (text("keytype")?, text("scheme")?);
-        let keyval = json.get("keyval").and_then(Value::as_object).ok_or("a key has no object `keyval`")?;
-        let public = keyval.get("public").and_then(Value::as_str).unwrap_or_default();
+        let keyval = json
+            .get("keyval")
+            .and_then(Value::as_object)
+            .ok_or("a key has no object `keyval`")?;
+        let public = keyval
+            .get("public")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let material = Material::read(keytype, scheme, public);
         Ok(PublicKey { json, material })
     }
@@ -125,9 +138,13 @@ impl Material {
         let material = match (keytype, scheme) {
             ("ed25519", "ed25519") => {
                 let mut raw = [0; 32];
-                hex::decode_to_slice(public, &mut raw).ok().map(|()| Material::Ed25519(raw))
+                hex::decode_to_slice(public, &mut raw)
+                    .ok()
+                    .map(|()| Material::Ed25519(raw))
             }
-            ("ecdsa" | "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256") => spki::p256_point(public).map(Material::EcdsaP256),
+            ("ecdsa" | "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256") => {
+                spki::p256_point(public).map(Material::EcdsaP256)
+            }
             ("rsa", "rsassa-pss-sha256") => spki::rsa_key(public).map(Material::RsaPssSha256),
             _ => None,
         };
@@ -135,15 +152,17 @@ impl Material {
     }
 
     fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        use ring::signature::{ECDSA_P256_SHA256_ASN1, RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
+        use ring::signature::{
+            ECDSA_P256_SHA256_ASN1, RSA_PSS_2048_8192_SHA256, UnparsedPublicKey,
+        };
         match self {
             Material::Ed25519(public) => verify_ed25519(public, message, signature),
-            Material::EcdsaP256(point) => {
-                UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point).verify(message, signature).is_ok()
-            }
-            Material::RsaPssSha256(key) => {
-                UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, key).verify(message, signature).is_ok()
-            }
+            Material::EcdsaP256(point) => UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point)
+                .verify(message, signature)
+                .is_ok(),
+            Material::RsaPssSha256(key) => UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, key)
+                .verify(message, signature)
+                .is_ok(),
             Material::Unusable => false,
         }
     }
@@ -151,35 +170,54 @@ impl Material {
 
 /// Strict: small-order keys and non-canonical signatures, which several parties judge differently, are refused.
 fn verify_ed25519(public: &[u8; 32], message: &[u8], signature: &[u8]) -> bool {
-    let Ok(key) = ed25519_dalek::VerifyingKey::from_bytes(public) else { return false };
-    let Ok(signature) = ed25519_dalek::Signature::from_slice(signature) else { return false };
+    let Ok(key) = ed25519_dalek::VerifyingKey::from_bytes(public) else {
+        return false;
+    };
+    let Ok(signature) = ed25519_dalek::Signature::from_slice(signature) else {
+        return false;
+    };
     key.verify_strict(message, &signature).is_ok()
 }
 
 fn hash_id(key: Map<String, Value>) -> KeyId {
     // A float inside an unknown field has no canonical form; the empty id then matches nothing.
-    to_canonical(&Value::Object(key)).map_or(KeyId(String::new()), |bytes| KeyId(hex::encode(Sha256::digest(bytes))))
+    to_canonical(&Value::Object(key)).map_or(KeyId(String::new()), |bytes| {
+        KeyId(hex::encode(Sha256::digest(bytes)))
+    })
 }
 
 impl RoleKeys {
     /// A role signed by `threshold` of the given keys.
     pub fn new<'a>(keys: impl IntoIterator<Item = &'a PublicKey>, threshold: u64) -> RoleKeys {
-        RoleKeys { keyids: keys.into_iter().map(PublicKey::id).collect(), threshold }
+        RoleKeys {
+            keyids: keys.into_iter().map(PublicKey::id).collect(),
+            threshold,
+        }
     }
 
     /// The keys of this role whose signature of `message` is valid.
     ///
     /// One key counts once, however many ids, entries or signatures it appears under; an id that is not its key's
     /// hash does not count; a bad or empty signature is passed over. Two `signatures` of one id are both tried.
-    pub fn valid_signers(&self, keys: &BTreeMap<KeyId, PublicKey>, message: &[u8], signatures: &[Signature]) -> Signers {
+    pub fn valid_signers(
+        &self,
+        keys: &BTreeMap<KeyId, PublicKey>,
+        message: &[u8],
+        signatures: &[Signature],
+    ) -> Signers {
         let mut signers = Signers::default();
         let mut seen = BTreeSet::new();
         for signature in signatures.iter().take(MAX_SIGNATURES) {
             if !self.keyids.contains(&signature.keyid) || signers.0.contains(&signature.keyid) {
                 continue;
             }
-            let Some(key) = keys.get(&signature.keyid) else { continue };
-            if seen.contains(&key.material) || !key.verify(message, &signature.sig) || !key.has_id(&signature.keyid) {
+            let Some(key) = keys.get(&signature.keyid) else {
+                continue;
+            };
+            if seen.contains(&key.material)
+                || !key.verify(message, &signature.sig)
+                || !key.has_id(&signature.keyid)
+            {
                 continue;
             }
             seen.insert(key.material.clone());
@@ -239,7 +277,10 @@ impl SigningKey {
 
     /// Signs `message`.
     pub fn sign(&self, message: &[u8]) -> Signature {
-        Signature { keyid: self.public().id(), sig: hex::encode(self.0.sign(message).to_bytes()) }
+        Signature {
+            keyid: self.public().id(),
+            sig: hex::encode(self.0.sign(message).to_bytes()),
+        }
     }
 }
 

@@ -10,5 +10,8 @@ pub mod metadata;
 pub mod record;
 pub mod repository;
 
+#[cfg(test)]
+mod fixture;
+
 /// Seconds since 1970-01-01T00:00:00Z, the only form of wall time in this crate.
 pub type UnixSeconds = i64;

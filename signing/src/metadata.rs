@@ -140,7 +140,9 @@ impl Hashes {
     /// The SHA-256, when there is one and it is well formed.
     pub fn sha256(&self) -> Option<[u8; 32]> {
         let mut digest = [0; 32];
-        hex::decode_to_slice(self.0.get("sha256")?, &mut digest).ok().map(|()| digest)
+        hex::decode_to_slice(self.0.get("sha256")?, &mut digest)
+            .ok()
+            .map(|()| digest)
     }
 
     /// Whether `bytes` have every hash listed here that we can compute, and at least one is such.

@@ -1,7 +1,7 @@
 //! Why a file was refused, and at whose door it lies.
 
-use crate::metadata::{MetadataError, format_utc};
 use crate::UnixSeconds;
+use crate::metadata::{MetadataError, format_utc};
 
 use super::{MAX_DELEGATION_DEPTH, MAX_DELEGATIONS, MetaFile, MetaRole};
 
@@ -35,7 +35,9 @@ pub enum TrustError {
         found: String,
     },
     /// Too few valid signatures by distinct keys (arbitrary software attack, or a forged delegation).
-    #[error("{file} has {valid} valid signatures of distinct keys that {by} names, {needed} are needed")]
+    #[error(
+        "{file} has {valid} valid signatures of distinct keys that {by} names, {needed} are needed"
+    )]
     Threshold {
         /// Which file.
         file: MetaFile,
@@ -101,7 +103,9 @@ pub enum TrustError {
         file: MetaFile,
     },
     /// More, or more deeply nested, delegations than are followed.
-    #[error("{delegator} leads beyond {MAX_DELEGATIONS} delegations or deeper than {MAX_DELEGATION_DEPTH}")]
+    #[error(
+        "{delegator} leads beyond {MAX_DELEGATIONS} delegations or deeper than {MAX_DELEGATION_DEPTH}"
+    )]
     TooManyDelegations {
         /// Role whose delegations passed the bound.
         delegator: MetaRole,
@@ -129,7 +133,9 @@ impl TrustError {
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
-            TrustError::Rollback { .. } | TrustError::Expired { .. } | TrustError::Missing { .. } => Fault::Behind,
+            TrustError::Rollback { .. }
+            | TrustError::Expired { .. }
+            | TrustError::Missing { .. } => Fault::Behind,
             TrustError::Unexpected { .. } => Fault::Caller,
             TrustError::Malformed { .. }
             | TrustError::TooLarge { .. }
@@ -146,10 +152,11 @@ impl TrustError {
         use crate::canonical::ParseError;
         let file = file.clone();
         match problem {
-            MetadataError::Parse(ParseError::TooLarge { limit, found }) => TrustError::TooLarge { file, limit, found },
+            MetadataError::Parse(ParseError::TooLarge { limit, found }) => {
+                TrustError::TooLarge { file, limit, found }
+            }
             MetadataError::SpecVersion { found } => TrustError::SpecVersion { file, found },
             problem => TrustError::Malformed { file, problem },
         }
     }
 }
-

@@ -1,6 +1,8 @@
 //! Own state read back from disk, through the same checks as everything that a source gives.
 
-use super::{AcceptedRole, Fetched, MetaFile, MetaRole, Policy, Step, TrustError, TrustedSet, Update};
+use super::{
+    AcceptedRole, Fetched, MetaFile, MetaRole, Policy, Step, TrustError, TrustedSet, Update,
+};
 
 impl TrustedSet {
     /// Reads back what was installed: `files` gives the bytes stored for a file, or `None`; `each` gets the content of
@@ -45,7 +47,9 @@ impl TrustedSet {
                 Err(error) => return Err(error),
             }
         }
-        Err(refused.unwrap_or(TrustError::Missing { file: MetaFile::timestamp() }))
+        Err(refused.unwrap_or(TrustError::Missing {
+            file: MetaFile::timestamp(),
+        }))
     }
 }
 
@@ -61,7 +65,11 @@ fn replay(
                 update.provide(&file, files(&file).map_or(Fetched::Absent, Fetched::Bytes))?;
             }
             Step::Done(outcome) => return Ok(*outcome),
-            Step::Over => return Err(TrustError::Missing { file: MetaFile::timestamp() }),
+            Step::Over => {
+                return Err(TrustError::Missing {
+                    file: MetaFile::timestamp(),
+                });
+            }
         }
     }
 }

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::UnixSeconds;
-use crate::metadata::{Delegations, Envelope, FileMeta, RoleName, Root, Scope, Snapshot, TargetPath, Targets, Timestamp};
+use crate::metadata::{
+    Delegations, Envelope, FileMeta, RoleName, Root, Scope, Snapshot, TargetPath, Targets,
+    Timestamp,
+};
 
 use super::verify::{self, Authority, Held};
 use super::{
@@ -53,10 +56,14 @@ impl TrustedSet {
     /// # Errors
     /// [`TrustError`] when it is not a root file signed by its own keys: wrong file, or damaged.
     pub fn pin(first_root: &[u8]) -> Result<TrustedSet, TrustError> {
-        let unversioned = MetaFile { role: MetaRole::Root, version: None };
+        let unversioned = MetaFile {
+            role: MetaRole::Root,
+            version: None,
+        };
         let envelope: Envelope<Root> = verify::parse(&unversioned, first_root, MAX_ROOT_BYTES)?;
         let file = MetaFile::new(MetaRole::Root, envelope.document.version);
-        let signers = verify::check_threshold(&file, &envelope, &own_authority(&envelope.document))?;
+        let signers =
+            verify::check_threshold(&file, &envelope, &own_authority(&envelope.document))?;
         let root_held = verify::summary(&envelope, first_root, signers);
         Ok(TrustedSet {
             first_root: envelope.document.version,
@@ -90,8 +97,15 @@ impl TrustedSet {
 
     /// When the first of the held files expires: FRESH means that this lies ahead. `None` before the first update.
     pub fn fresh_until(&self) -> Option<UnixSeconds> {
-        let top = [&self.timestamp.as_ref()?.held, &self.snapshot.as_ref()?.held, &self.root_held];
-        top.into_iter().chain(self.targets.values().map(|targets| &targets.held)).map(|held| held.expires).min()
+        let top = [
+            &self.timestamp.as_ref()?.held,
+            &self.snapshot.as_ref()?.held,
+            &self.root_held,
+        ];
+        top.into_iter()
+            .chain(self.targets.values().map(|targets| &targets.held))
+            .map(|held| held.expires)
+            .min()
     }
 
     /// Whether the publisher's file names carry versions and hashes.
@@ -106,10 +120,17 @@ impl TrustedSet {
 
     /// Every file that this state rests on, in the order in which a client asks for them: what we can serve to others.
     pub fn held(&self) -> impl Iterator<Item = MetaFile> + '_ {
-        let roots = (self.first_root..=self.root.version).map(|version| MetaFile::new(MetaRole::Root, version));
+        let roots = (self.first_root..=self.root.version)
+            .map(|version| MetaFile::new(MetaRole::Root, version));
         let timestamp = self.timestamp.iter().map(|_| MetaFile::timestamp());
-        let snapshot = self.snapshot.iter().map(|s| MetaFile::new(MetaRole::Snapshot, s.held.version));
-        let targets = self.targets.iter().map(|(name, t)| MetaFile::new(MetaRole::from(name), t.held.version));
+        let snapshot = self
+            .snapshot
+            .iter()
+            .map(|s| MetaFile::new(MetaRole::Snapshot, s.held.version));
+        let targets = self
+            .targets
+            .iter()
+            .map(|(name, t)| MetaFile::new(MetaRole::from(name), t.held.version));
         roots.chain(timestamp).chain(snapshot).chain(targets)
     }
 
@@ -132,12 +153,20 @@ impl TrustedSet {
             return None;
         }
         let mut targets = envelope.document;
-        let outside: Vec<TargetPath> =
-            targets.targets.keys().filter(|path| !covers(&trusted.scopes, path)).cloned().collect();
+        let outside: Vec<TargetPath> = targets
+            .targets
+            .keys()
+            .filter(|path| !covers(&trusted.scopes, path))
+            .cloned()
+            .collect();
         for path in &outside {
             targets.targets.remove(path);
         }
-        Some(AcceptedRole { role: role.clone(), targets, outside })
+        Some(AcceptedRole {
+            role: role.clone(),
+            targets,
+            outside,
+        })
     }
 
     /// TUF 5.3.11: after a rotation of timestamp or snapshot keys both files are forgotten, and with them the version
@@ -146,8 +175,14 @@ impl TrustedSet {
     /// "Rotated" is read as: the keys that signed what we hold no longer reach the new threshold. A key added beside
     /// them forgets nothing.
     pub(super) fn forget_rotated(&mut self) {
-        let timestamp_stands = self.timestamp.as_ref().is_some_and(|t| self.root.timestamp.is_met_by(&t.held.signers));
-        let snapshot_stands = self.snapshot.as_ref().is_none_or(|s| self.root.snapshot.is_met_by(&s.held.signers));
+        let timestamp_stands = self
+            .timestamp
+            .as_ref()
+            .is_some_and(|t| self.root.timestamp.is_met_by(&t.held.signers));
+        let snapshot_stands = self
+            .snapshot
+            .as_ref()
+            .is_none_or(|s| self.root.snapshot.is_met_by(&s.held.signers));
         if !timestamp_stands || !snapshot_stands {
             self.timestamp = None;
             self.snapshot = None;
@@ -159,15 +194,27 @@ impl TrustedSet {
     }
 
     pub(super) fn timestamp_authority(&self) -> Authority<'_> {
-        Authority { by: root_name(&self.root), keys: &self.root.keys, role: &self.root.timestamp }
+        Authority {
+            by: root_name(&self.root),
+            keys: &self.root.keys,
+            role: &self.root.timestamp,
+        }
     }
 
     pub(super) fn snapshot_authority(&self) -> Authority<'_> {
-        Authority { by: root_name(&self.root), keys: &self.root.keys, role: &self.root.snapshot }
+        Authority {
+            by: root_name(&self.root),
+            keys: &self.root.keys,
+            role: &self.root.snapshot,
+        }
     }
 
     pub(super) fn targets_authority(&self) -> Authority<'_> {
-        Authority { by: root_name(&self.root), keys: &self.root.keys, role: &self.root.targets }
+        Authority {
+            by: root_name(&self.root),
+            keys: &self.root.keys,
+            role: &self.root.targets,
+        }
     }
 
     /// Takes root version N+1 (TUF 5.3.3 to 5.3.8).
@@ -177,7 +224,11 @@ impl TrustedSet {
         verify::check_threshold(file, &envelope, &self.root_authority())?;
         let signers = verify::check_threshold(file, &envelope, &own_authority(&envelope.document))?;
         // 5.3.5: exactly the next version.
-        verify::check_version(file, self.root.version.saturating_add(1), envelope.document.version)?;
+        verify::check_version(
+            file,
+            self.root.version.saturating_add(1),
+            envelope.document.version,
+        )?;
         // 5.3.6, 5.3.10: an intermediate root may be expired; 5.3.7, 5.3.8: it becomes the trusted one.
         self.root_held = verify::summary(&envelope, bytes, signers);
         self.root = envelope.document;
@@ -185,12 +236,23 @@ impl TrustedSet {
     }
 
     /// Takes a timestamp (TUF 5.4.2, 5.4.3, 5.4.5). Says whether it is newer than the one held.
-    pub(super) fn take_timestamp(&mut self, file: &MetaFile, bytes: &[u8]) -> Result<bool, TrustError> {
+    pub(super) fn take_timestamp(
+        &mut self,
+        file: &MetaFile,
+        bytes: &[u8],
+    ) -> Result<bool, TrustError> {
         let envelope: Envelope<Timestamp> = verify::parse(file, bytes, super::MAX_TIMESTAMP_BYTES)?;
         let signers = verify::check_threshold(file, &envelope, &self.timestamp_authority())?;
         let offered = &envelope.document;
         if let Some(trusted) = &self.timestamp {
-            let refuse = |role, trusted, offered| Err(TrustError::Rollback { file: file.clone(), role, trusted, offered });
+            let refuse = |role, trusted, offered| {
+                Err(TrustError::Rollback {
+                    file: file.clone(),
+                    role,
+                    trusted,
+                    offered,
+                })
+            };
             // 5.4.3.1: not older; equal means that nothing happened, and the one held stays.
             if offered.version < trusted.held.version {
                 return refuse(MetaRole::Timestamp, trusted.held.version, offered.version);
@@ -200,16 +262,28 @@ impl TrustedSet {
             }
             // 5.4.3.2: the snapshot does not go back either.
             if offered.snapshot.version < trusted.snapshot.version {
-                return refuse(MetaRole::Snapshot, trusted.snapshot.version, offered.snapshot.version);
+                return refuse(
+                    MetaRole::Snapshot,
+                    trusted.snapshot.version,
+                    offered.snapshot.version,
+                );
             }
         }
         let held = verify::summary(&envelope, bytes, signers);
-        self.timestamp = Some(TrustedTimestamp { held, snapshot: envelope.document.snapshot });
+        self.timestamp = Some(TrustedTimestamp {
+            held,
+            snapshot: envelope.document.snapshot,
+        });
         Ok(true)
     }
 
     /// Takes the snapshot that the trusted timestamp lists as `meta` (TUF 5.5.2 to 5.5.5, 5.5.7).
-    pub(super) fn take_snapshot(&mut self, file: &MetaFile, meta: &FileMeta, bytes: &[u8]) -> Result<(), TrustError> {
+    pub(super) fn take_snapshot(
+        &mut self,
+        file: &MetaFile,
+        meta: &FileMeta,
+        bytes: &[u8],
+    ) -> Result<(), TrustError> {
         verify::check_listed(file, MetaRole::Timestamp, meta, bytes)?;
         let envelope: Envelope<Snapshot> = verify::parse(file, bytes, super::MAX_SNAPSHOT_BYTES)?;
         let signers = verify::check_threshold(file, &envelope, &self.snapshot_authority())?;
@@ -218,15 +292,26 @@ impl TrustedSet {
         for (name, trusted) in self.snapshot.iter().flat_map(|snapshot| &snapshot.meta) {
             let role = MetaRole::from(name);
             let Some(offered) = envelope.document.meta.get(name) else {
-                return Err(TrustError::NotListed { file: file.clone(), role });
+                return Err(TrustError::NotListed {
+                    file: file.clone(),
+                    role,
+                });
             };
             if offered.version < trusted.version {
                 let (trusted, offered) = (trusted.version, offered.version);
-                return Err(TrustError::Rollback { file: file.clone(), role, trusted, offered });
+                return Err(TrustError::Rollback {
+                    file: file.clone(),
+                    role,
+                    trusted,
+                    offered,
+                });
             }
         }
         let held = verify::summary(&envelope, bytes, signers);
-        self.snapshot = Some(TrustedSnapshot { held, meta: envelope.document.meta });
+        self.snapshot = Some(TrustedSnapshot {
+            held,
+            meta: envelope.document.meta,
+        });
         Ok(())
     }
 
@@ -241,12 +326,19 @@ impl TrustedSet {
         let envelope: Envelope<Targets> = verify::parse(file, bytes, MAX_TARGETS_BYTES)?;
         let signers = verify::check_threshold(file, &envelope, authority)?;
         verify::check_version(file, meta.version, envelope.document.version)?;
-        Ok((verify::summary(&envelope, bytes, signers), envelope.document.delegations))
+        Ok((
+            verify::summary(&envelope, bytes, signers),
+            envelope.document.delegations,
+        ))
     }
 }
 
 fn own_authority(root: &Root) -> Authority<'_> {
-    Authority { by: root_name(root), keys: &root.keys, role: &root.root }
+    Authority {
+        by: root_name(root),
+        keys: &root.keys,
+        role: &root.root,
+    }
 }
 
 fn root_name(root: &Root) -> String {
@@ -254,5 +346,7 @@ fn root_name(root: &Root) -> String {
 }
 
 fn covers(scopes: &Scopes, path: &TargetPath) -> bool {
-    scopes.iter().any(|chain| chain.iter().all(|scope| scope.covers(path)))
+    scopes
+        .iter()
+        .any(|chain| chain.iter().all(|scope| scope.covers(path)))
 }

@@ -7,8 +7,8 @@ use super::set::TrustedSet;
 use super::verify;
 use super::walk::{Next, Walk};
 use super::{
-    Fetched, MAX_ROOT_BYTES, MAX_ROOTS, MAX_SNAPSHOT_BYTES, MAX_TIMESTAMP_BYTES, MetaFile, MetaRole, Outcome, Policy, Step,
-    TrustError,
+    Fetched, MAX_ROOT_BYTES, MAX_ROOTS, MAX_SNAPSHOT_BYTES, MAX_TIMESTAMP_BYTES, MetaFile,
+    MetaRole, Outcome, Policy, Step, TrustError,
 };
 
 /// The state machine of TUF 5.3 to 5.6. Call [`Update::next`], fetch, [`Update::provide`], until `Done`.
@@ -51,11 +51,24 @@ impl Update {
         let walk = Walk::new(&set);
         let wanted = Some((MetaFile::timestamp(), MAX_TIMESTAMP_BYTES));
         let (stage, new_files) = (Stage::Timestamp, Vec::new());
-        Update { set, now, policy, stage, wanted, new_roots: 0, new_files, walk, salvage: None }
+        Update {
+            set,
+            now,
+            policy,
+            stage,
+            wanted,
+            new_roots: 0,
+            new_files,
+            walk,
+            salvage: None,
+        }
     }
 
     /// What to do next. Asking again without having provided gives the same answer, `Done` excepted.
-    #[expect(clippy::should_implement_trait, reason = "the next step depends on what is provided; this is no iterator")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "the next step depends on what is provided; this is no iterator"
+    )]
     pub fn next(&mut self) -> Step {
         if let Some((file, max_bytes)) = self.wanted.clone() {
             return Step::Fetch { file, max_bytes };
@@ -93,7 +106,11 @@ impl Update {
     /// After an error: new roots that were verified before it. They are to be installed all the same (TUF 5.3.8), so
     /// that a source which holds back the rest cannot hold back the revocation of a key. Returned once.
     pub fn salvage(&mut self) -> Option<Box<Outcome>> {
-        if self.stage == Stage::Over { self.salvage.take() } else { None }
+        if self.stage == Stage::Over {
+            self.salvage.take()
+        } else {
+            None
+        }
     }
 
     fn next_root(&self) -> (MetaFile, u64) {
@@ -113,7 +130,11 @@ impl Update {
                 self.set.take_root(file, &bytes)?;
                 self.new_roots += 1;
                 self.new_files.push((file.clone(), bytes));
-                if self.new_roots == MAX_ROOTS { self.end_roots() } else { Ok(()) }
+                if self.new_roots == MAX_ROOTS {
+                    self.end_roots()
+                } else {
+                    Ok(())
+                }
             }
             Stage::Timestamp => self.take_timestamp(file, bytes),
             Stage::Snapshot => {
@@ -122,7 +143,9 @@ impl Update {
                 self.new_files.push((file.clone(), bytes));
                 Ok(())
             }
-            Stage::Targets => self.walk.take(&mut self.set, file, bytes, &mut self.new_files),
+            Stage::Targets => self
+                .walk
+                .take(&mut self.set, file, bytes, &mut self.new_files),
             Stage::Finished | Stage::Over => Err(TrustError::Unexpected { file: file.clone() }),
         }
     }
@@ -144,14 +167,21 @@ impl Update {
             self.new_files.push((file.clone(), bytes));
         }
         // 5.4.4. After an equal version the one held is judged: a freeze shows here.
-        let expires = self.set.expires(&MetaRole::Timestamp).unwrap_or(UnixSeconds::MIN);
+        let expires = self
+            .set
+            .expires(&MetaRole::Timestamp)
+            .unwrap_or(UnixSeconds::MIN);
         verify::check_expiry(file, expires, self.now, self.policy)?;
         self.stage = Stage::Snapshot;
         Ok(())
     }
 
     fn listed_snapshot(&self, file: &MetaFile) -> Result<crate::metadata::FileMeta, TrustError> {
-        let timestamp = self.set.timestamp.as_ref().ok_or_else(|| TrustError::Missing { file: file.clone() })?;
+        let timestamp = self
+            .set
+            .timestamp
+            .as_ref()
+            .ok_or_else(|| TrustError::Missing { file: file.clone() })?;
         Ok(timestamp.snapshot.clone())
     }
 
@@ -169,7 +199,12 @@ impl Update {
                         verify::is_listed(&s.held, &meta) && role.is_met_by(&s.held.signers)
                     });
                     let Some(current) = current else {
-                        break Some((file, meta.length.map_or(MAX_SNAPSHOT_BYTES, |length| length.min(MAX_SNAPSHOT_BYTES))));
+                        break Some((
+                            file,
+                            meta.length.map_or(MAX_SNAPSHOT_BYTES, |length| {
+                                length.min(MAX_SNAPSHOT_BYTES)
+                            }),
+                        ));
                     };
                     verify::check_expiry(&file, current.held.expires, self.now, self.policy)?;
                     self.walk.start();
@@ -186,10 +221,20 @@ impl Update {
     }
 
     fn keep_salvage(&mut self) {
-        let roots = self.new_files.iter().take_while(|(file, _)| file.role == MetaRole::Root).cloned().collect();
+        let roots = self
+            .new_files
+            .iter()
+            .take_while(|(file, _)| file.role == MetaRole::Root)
+            .cloned()
+            .collect();
         let set = self.set.clone();
         let removed_roles: Vec<RoleName> = Vec::new();
-        self.salvage = Some(Box::new(Outcome { set, changed: true, new_files: roots, removed_roles }));
+        self.salvage = Some(Box::new(Outcome {
+            set,
+            changed: true,
+            new_files: roots,
+            removed_roles,
+        }));
     }
 
     fn fail(&mut self) {

@@ -29,7 +29,11 @@ pub(super) struct Authority<'a> {
     pub(super) role: &'a RoleKeys,
 }
 
-pub(super) fn parse<T: Document>(file: &MetaFile, bytes: &[u8], max_bytes: u64) -> Result<Envelope<T>, TrustError> {
+pub(super) fn parse<T: Document>(
+    file: &MetaFile,
+    bytes: &[u8],
+    max_bytes: u64,
+) -> Result<Envelope<T>, TrustError> {
     Envelope::parse(bytes, max_bytes).map_err(|problem| TrustError::from_metadata(file, problem))
 }
 
@@ -39,7 +43,10 @@ pub(super) fn check_threshold<T>(
     envelope: &Envelope<T>,
     authority: &Authority<'_>,
 ) -> Result<Signers, TrustError> {
-    let signers = authority.role.valid_signers(authority.keys, &envelope.canonical, &envelope.signatures);
+    let signers =
+        authority
+            .role
+            .valid_signers(authority.keys, &envelope.canonical, &envelope.signatures);
     if signers.count() < authority.role.threshold {
         return Err(TrustError::Threshold {
             file: file.clone(),
@@ -64,10 +71,27 @@ pub(super) fn summary<T: Document>(envelope: &Envelope<T>, bytes: &[u8], signers
 }
 
 /// TUF 5.5.2, 5.6.2: the bytes are those that the listing file promises, as far as it promises any.
-pub(super) fn check_listed(file: &MetaFile, listed_in: MetaRole, meta: &FileMeta, bytes: &[u8]) -> Result<(), TrustError> {
-    let length_fits = meta.length.is_none_or(|length| length == bytes.len() as u64);
-    let hashes_fit = meta.hashes.as_ref().is_none_or(|hashes| hashes.match_bytes(bytes));
-    if length_fits && hashes_fit { Ok(()) } else { Err(TrustError::Hash { file: file.clone(), listed_in }) }
+pub(super) fn check_listed(
+    file: &MetaFile,
+    listed_in: MetaRole,
+    meta: &FileMeta,
+    bytes: &[u8],
+) -> Result<(), TrustError> {
+    let length_fits = meta
+        .length
+        .is_none_or(|length| length == bytes.len() as u64);
+    let hashes_fit = meta
+        .hashes
+        .as_ref()
+        .is_none_or(|hashes| hashes.match_bytes(bytes));
+    if length_fits && hashes_fit {
+        Ok(())
+    } else {
+        Err(TrustError::Hash {
+            file: file.clone(),
+            listed_in,
+        })
+    }
 }
 
 /// Whether the file in hand is already the listed one.
@@ -80,13 +104,30 @@ pub(super) fn is_listed(held: &Held, meta: &FileMeta) -> bool {
 
 /// TUF 5.5.4, 5.6.4: the version inside is the version promised.
 pub(super) fn check_version(file: &MetaFile, expected: u64, found: u64) -> Result<(), TrustError> {
-    if expected == found { Ok(()) } else { Err(TrustError::Version { file: file.clone(), expected, found }) }
+    if expected == found {
+        Ok(())
+    } else {
+        Err(TrustError::Version {
+            file: file.clone(),
+            expected,
+            found,
+        })
+    }
 }
 
 /// TUF 5.3.10, 5.4.4, 5.5.6, 5.6.6 under the strict policy; under the offline policy age is only shown.
-pub(super) fn check_expiry(file: &MetaFile, expires: UnixSeconds, now: UnixSeconds, policy: Policy) -> Result<(), TrustError> {
+pub(super) fn check_expiry(
+    file: &MetaFile,
+    expires: UnixSeconds,
+    now: UnixSeconds,
+    policy: Policy,
+) -> Result<(), TrustError> {
     if policy == Policy::Strict && expires <= now {
-        return Err(TrustError::Expired { file: file.clone(), expired: expires, now });
+        return Err(TrustError::Expired {
+            file: file.clone(),
+            expired: expires,
+            now,
+        });
     }
     Ok(())
 }

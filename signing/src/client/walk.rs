@@ -7,7 +7,10 @@ use crate::metadata::{Delegations, FileMeta, RoleName, Scope};
 
 use super::set::{Scopes, TrustedSet, TrustedTargets};
 use super::verify::{self, Authority};
-use super::{MAX_DELEGATION_DEPTH, MAX_DELEGATIONS, MAX_TARGETS_BYTES, MetaFile, MetaRole, Policy, TrustError};
+use super::{
+    MAX_DELEGATION_DEPTH, MAX_DELEGATIONS, MAX_TARGETS_BYTES, MetaFile, MetaRole, Policy,
+    TrustError,
+};
 
 /// What the walk needs to go on.
 pub(super) enum Next {
@@ -54,7 +57,11 @@ struct Visited {
 
 impl Walk {
     pub(super) fn new(set: &TrustedSet) -> Walk {
-        let before = set.targets.iter().map(|(name, targets)| (name.clone(), targets.scopes.clone())).collect();
+        let before = set
+            .targets
+            .iter()
+            .map(|(name, targets)| (name.clone(), targets.scopes.clone()))
+            .collect();
         Walk {
             before,
             pending: Vec::new(),
@@ -67,7 +74,12 @@ impl Walk {
 
     /// Begins at the top-level targets role.
     pub(super) fn start(&mut self) {
-        self.pending.push(Visit { role: RoleName::targets(), delegator: None, chain: Vec::new(), fetch: false });
+        self.pending.push(Visit {
+            role: RoleName::targets(),
+            delegator: None,
+            chain: Vec::new(),
+            fetch: false,
+        });
     }
 
     /// Roles held before that nobody delegates to any more.
@@ -76,7 +88,12 @@ impl Walk {
     }
 
     /// Makes visits until one needs a file.
-    pub(super) fn go_on(&mut self, set: &mut TrustedSet, now: UnixSeconds, policy: Policy) -> Result<Next, TrustError> {
+    pub(super) fn go_on(
+        &mut self,
+        set: &mut TrustedSet,
+        now: UnixSeconds,
+        policy: Policy,
+    ) -> Result<Next, TrustError> {
         loop {
             let Some(visit) = self.pending.last() else {
                 if self.queue_rescoped() {
@@ -87,14 +104,18 @@ impl Walk {
             };
             let (file, meta) = listed(set, &visit.role)?;
             if !self.is_settled(set, visit, &meta)? {
-                let max_bytes = meta.length.map_or(MAX_TARGETS_BYTES, |length| length.min(MAX_TARGETS_BYTES));
+                let max_bytes = meta
+                    .length
+                    .map_or(MAX_TARGETS_BYTES, |length| length.min(MAX_TARGETS_BYTES));
                 return Ok(Next::Fetch(file, max_bytes));
             }
             if let Some(held) = set.targets.get(&visit.role) {
                 // 5.6.6
                 verify::check_expiry(&file, held.held.expires, now, policy)?;
             }
-            let Some(visit) = self.pending.pop() else { continue };
+            let Some(visit) = self.pending.pop() else {
+                continue;
+            };
             self.arrive(set, visit)?;
         }
     }
@@ -107,15 +128,33 @@ impl Walk {
         bytes: Vec<u8>,
         new_files: &mut Vec<(MetaFile, Vec<u8>)>,
     ) -> Result<(), TrustError> {
-        let Some(visit) = self.pending.last_mut() else { return Err(TrustError::Unexpected { file: file.clone() }) };
+        let Some(visit) = self.pending.last_mut() else {
+            return Err(TrustError::Unexpected { file: file.clone() });
+        };
         let (_, meta) = listed(set, &visit.role)?;
-        let (held, delegations) = TrustedSet::check_targets(file, &meta, &authority(set, visit)?, &bytes)?;
+        let (held, delegations) =
+            TrustedSet::check_targets(file, &meta, &authority(set, visit)?, &bytes)?;
         // Two delegators: both must have been satisfied by the very same bytes.
-        if self.fetched.contains(&visit.role) && set.targets.get(&visit.role).is_some_and(|t| t.held.sha256 != held.sha256) {
-            return Err(TrustError::Hash { file: file.clone(), listed_in: MetaRole::Snapshot });
+        if self.fetched.contains(&visit.role)
+            && set
+                .targets
+                .get(&visit.role)
+                .is_some_and(|t| t.held.sha256 != held.sha256)
+        {
+            return Err(TrustError::Hash {
+                file: file.clone(),
+                listed_in: MetaRole::Snapshot,
+            });
         }
         visit.fetch = false;
-        set.targets.insert(visit.role.clone(), TrustedTargets { held, delegations, scopes: Scopes::new() });
+        set.targets.insert(
+            visit.role.clone(),
+            TrustedTargets {
+                held,
+                delegations,
+                scopes: Scopes::new(),
+            },
+        );
         if self.fetched.insert(visit.role.clone()) {
             new_files.push((file.clone(), bytes));
         }
@@ -123,8 +162,15 @@ impl Walk {
     }
 
     /// Whether the file held is the listed one and satisfies the delegator of this visit (after a rotation it may not).
-    fn is_settled(&self, set: &TrustedSet, visit: &Visit, meta: &FileMeta) -> Result<bool, TrustError> {
-        let Some(targets) = set.targets.get(&visit.role) else { return Ok(false) };
+    fn is_settled(
+        &self,
+        set: &TrustedSet,
+        visit: &Visit,
+        meta: &FileMeta,
+    ) -> Result<bool, TrustError> {
+        let Some(targets) = set.targets.get(&visit.role) else {
+            return Ok(false);
+        };
         let stands = authority(set, visit)?.role.is_met_by(&targets.held.signers);
         Ok(!visit.fetch && stands && verify::is_listed(&targets.held, meta))
     }
@@ -137,33 +183,73 @@ impl Walk {
             }
             return Ok(());
         }
-        if let Some(delegations) = set.targets.get(&visit.role).and_then(|targets| targets.delegations.as_ref()) {
+        if let Some(delegations) = set
+            .targets
+            .get(&visit.role)
+            .and_then(|targets| targets.delegations.as_ref())
+        {
             self.queue_children(&visit, delegations)?;
         }
         let scopes = vec![visit.chain.clone()];
-        self.visited.insert(visit.role.clone(), Visited { first: visit, scopes });
+        self.visited.insert(
+            visit.role.clone(),
+            Visited {
+                first: visit,
+                scopes,
+            },
+        );
         Ok(())
     }
 
-    fn queue_children(&mut self, visit: &Visit, delegations: &Delegations) -> Result<(), TrustError> {
-        let bins = delegations.succinct.as_ref().map_or(0, |succinct| succinct.count());
-        let count = delegations.roles.len().saturating_add(usize::try_from(bins).unwrap_or(usize::MAX));
+    fn queue_children(
+        &mut self,
+        visit: &Visit,
+        delegations: &Delegations,
+    ) -> Result<(), TrustError> {
+        let bins = delegations
+            .succinct
+            .as_ref()
+            .map_or(0, |succinct| succinct.count());
+        let count = delegations
+            .roles
+            .len()
+            .saturating_add(usize::try_from(bins).unwrap_or(usize::MAX));
         self.queued = self.queued.saturating_add(count);
-        if count > 0 && (self.queued > MAX_DELEGATIONS || visit.chain.len() >= MAX_DELEGATION_DEPTH) {
-            return Err(TrustError::TooManyDelegations { delegator: MetaRole::from(&visit.role) });
+        if count > 0 && (self.queued > MAX_DELEGATIONS || visit.chain.len() >= MAX_DELEGATION_DEPTH)
+        {
+            return Err(TrustError::TooManyDelegations {
+                delegator: MetaRole::from(&visit.role),
+            });
         }
         let mut children = Vec::with_capacity(count);
         let mut child = |role: RoleName, scope: Scope| {
             let chain = visit.chain.iter().cloned().chain([scope]).collect();
-            children.push(Visit { role, delegator: Some(visit.role.clone()), chain, fetch: false });
+            children.push(Visit {
+                role,
+                delegator: Some(visit.role.clone()),
+                chain,
+                fetch: false,
+            });
         };
         for role in &delegations.roles {
             child(role.name.clone(), role.scope.clone());
         }
         if let Some(succinct) = &delegations.succinct {
             for index in 0..bins {
-                let malformed = |problem| TrustError::Malformed { file: MetaFile { role: MetaRole::from(&visit.role), version: None }, problem };
-                child(succinct.bin(index).map_err(malformed)?, Scope::Bin { bit_length: succinct.bit_length, index });
+                let malformed = |problem| TrustError::Malformed {
+                    file: MetaFile {
+                        role: MetaRole::from(&visit.role),
+                        version: None,
+                    },
+                    problem,
+                };
+                child(
+                    succinct.bin(index).map_err(malformed)?,
+                    Scope::Bin {
+                        bit_length: succinct.bit_length,
+                        index,
+                    },
+                );
             }
         }
         self.pending.extend(children.into_iter().rev());
@@ -175,7 +261,12 @@ impl Walk {
         let rescoped = self.visited.iter().filter(|(name, visited)| {
             !self.fetched.contains(*name) && self.before.get(*name) != Some(&visited.scopes)
         });
-        let visits: Vec<Visit> = rescoped.map(|(_, visited)| Visit { fetch: true, ..visited.first.clone() }).collect();
+        let visits: Vec<Visit> = rescoped
+            .map(|(_, visited)| Visit {
+                fetch: true,
+                ..visited.first.clone()
+            })
+            .collect();
         self.pending.extend(visits);
         !self.pending.is_empty()
     }
@@ -195,31 +286,52 @@ impl Walk {
 }
 
 fn listed(set: &TrustedSet, role: &RoleName) -> Result<(MetaFile, FileMeta), TrustError> {
-    let meta = set.snapshot.as_ref().and_then(|snapshot| snapshot.meta.get(role));
+    let meta = set
+        .snapshot
+        .as_ref()
+        .and_then(|snapshot| snapshot.meta.get(role));
     let role = MetaRole::from(role);
     match meta {
         Some(meta) => Ok((MetaFile::new(role, meta.version), meta.clone())),
         None => {
             let version = set.version(&MetaRole::Snapshot);
-            Err(TrustError::NotListed { file: MetaFile { role: MetaRole::Snapshot, version }, role })
+            Err(TrustError::NotListed {
+                file: MetaFile {
+                    role: MetaRole::Snapshot,
+                    version,
+                },
+                role,
+            })
         }
     }
 }
 
 /// The keys that a visit must satisfy. The delegator was visited before, so that its delegations are in the set.
 fn authority<'a>(set: &'a TrustedSet, visit: &Visit) -> Result<Authority<'a>, TrustError> {
-    let Some(delegator) = &visit.delegator else { return Ok(set.targets_authority()) };
-    let delegations = set.targets.get(delegator).and_then(|targets| targets.delegations.as_ref());
+    let Some(delegator) = &visit.delegator else {
+        return Ok(set.targets_authority());
+    };
+    let delegations = set
+        .targets
+        .get(delegator)
+        .and_then(|targets| targets.delegations.as_ref());
     let found = delegations.and_then(|delegations| {
         let role = match &delegations.succinct {
             Some(succinct) => &succinct.keys,
             None => &delegations.role(&visit.role)?.keys,
         };
-        Some(Authority { by: delegator.to_string(), keys: &delegations.keys, role })
+        Some(Authority {
+            by: delegator.to_string(),
+            keys: &delegations.keys,
+            role,
+        })
     });
     let version = set.version(&MetaRole::from(delegator));
     found.ok_or_else(|| TrustError::NotListed {
-        file: MetaFile { role: MetaRole::from(delegator), version },
+        file: MetaFile {
+            role: MetaRole::from(delegator),
+            version,
+        },
         role: MetaRole::from(&visit.role),
     })
 }

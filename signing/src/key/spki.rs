@@ -19,7 +19,11 @@ pub(super) fn p256_point(pem: &str) -> Option<Vec<u8>> {
     let (algorithm, key) = split(&der)?;
     let (kind, curve) = take(algorithm, OBJECT_ID)?;
     let (curve, rest) = take(curve, OBJECT_ID)?;
-    let fits = kind == EC_PUBLIC_KEY && curve == PRIME256V1 && rest.is_empty() && key.len() == 65 && key[0] == 4;
+    let fits = kind == EC_PUBLIC_KEY
+        && curve == PRIME256V1
+        && rest.is_empty()
+        && key.len() == 65
+        && key[0] == 4;
     fits.then(|| key.to_vec())
 }
 
@@ -32,7 +36,10 @@ pub(super) fn rsa_key(pem: &str) -> Option<Vec<u8>> {
 }
 
 fn pem_body(pem: &str) -> Option<Vec<u8>> {
-    let body = pem.trim().strip_prefix("-----BEGIN PUBLIC KEY-----")?.strip_suffix("-----END PUBLIC KEY-----")?;
+    let body = pem
+        .trim()
+        .strip_prefix("-----BEGIN PUBLIC KEY-----")?
+        .strip_suffix("-----END PUBLIC KEY-----")?;
     let compact: String = body.split_ascii_whitespace().collect();
     BASE64.decode(compact.as_bytes()).ok()
 }
@@ -53,7 +60,10 @@ fn take(input: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (length, rest) = match first {
         0..=0x7f => (usize::from(first), rest),
         0x81 => (usize::from(*rest.first()?), &rest[1..]),
-        0x82 => (usize::from(*rest.first()?) << 8 | usize::from(*rest.get(1)?), &rest[2..]),
+        0x82 => (
+            usize::from(*rest.first()?) << 8 | usize::from(*rest.get(1)?),
+            &rest[2..],
+        ),
         _ => return None,
     };
     (found == tag && rest.len() >= length).then(|| rest.split_at(length))

@@ -76,7 +76,12 @@ pub struct Succinct {
 impl Delegations {
     /// Delegations to nobody.
     pub fn empty() -> Delegations {
-        Delegations { keys: BTreeMap::new(), roles: Vec::new(), succinct: None, extra: Map::new() }
+        Delegations {
+            keys: BTreeMap::new(),
+            roles: Vec::new(),
+            succinct: None,
+            extra: Map::new(),
+        }
     }
 
     /// The entry of the named role.
@@ -88,18 +93,29 @@ impl Delegations {
         let keys = fields::take_keys(&mut object)?;
         let roles: Option<Vec<Object>> = fields::take_optional(&mut object, "roles")?;
         let succinct: Option<Object> = fields::take_optional(&mut object, "succinct_roles")?;
-        let problem = |text: &str| MetadataError::Field { field: "delegations".to_owned(), problem: text.to_owned() };
+        let problem = |text: &str| MetadataError::Field {
+            field: "delegations".to_owned(),
+            problem: text.to_owned(),
+        };
         if roles.is_some() == succinct.is_some() {
             return Err(problem("must have either `roles` or `succinct_roles`"));
         }
-        let roles: Vec<DelegatedRole> =
-            roles.unwrap_or_default().into_iter().map(DelegatedRole::from_json).collect::<Result<_, _>>()?;
+        let roles: Vec<DelegatedRole> = roles
+            .unwrap_or_default()
+            .into_iter()
+            .map(DelegatedRole::from_json)
+            .collect::<Result<_, _>>()?;
         let mut names: Vec<&RoleName> = roles.iter().map(|role| &role.name).collect();
         names.sort_unstable();
         if names.windows(2).any(|pair| pair[0] == pair[1]) {
             return Err(problem("the same role is listed twice"));
         }
-        Ok(Delegations { keys, succinct: succinct.map(Succinct::from_json).transpose()?, roles, extra: object })
+        Ok(Delegations {
+            keys,
+            succinct: succinct.map(Succinct::from_json).transpose()?,
+            roles,
+            extra: object,
+        })
     }
 
     pub(super) fn to_json(&self) -> Value {
@@ -118,10 +134,16 @@ impl Delegations {
 
 impl DelegatedRole {
     fn from_json(mut object: Object) -> Result<DelegatedRole, MetadataError> {
-        let problem = |field: &str, text: &str| MetadataError::Field { field: field.to_owned(), problem: text.to_owned() };
+        let problem = |field: &str, text: &str| MetadataError::Field {
+            field: field.to_owned(),
+            problem: text.to_owned(),
+        };
         let name: RoleName = fields::take(&mut object, "name")?;
         if name.is_top() {
-            return Err(problem("name", "a delegated role cannot be called `targets`"));
+            return Err(problem(
+                "name",
+                "a delegated role cannot be called `targets`",
+            ));
         }
         let keys = fields::take_role_keys(&mut object)?;
         let terminating = fields::take_optional(&mut object, "terminating")?.unwrap_or(false);
@@ -130,9 +152,20 @@ impl DelegatedRole {
         let scope = match (paths, prefixes) {
             (Some(paths), None) => Scope::Paths(paths),
             (None, Some(prefixes)) => Scope::HashPrefixes(prefixes),
-            _ => return Err(problem("roles", "a role needs either `paths` or `path_hash_prefixes`")),
+            _ => {
+                return Err(problem(
+                    "roles",
+                    "a role needs either `paths` or `path_hash_prefixes`",
+                ));
+            }
         };
-        Ok(DelegatedRole { name, keys, terminating, scope, extra: object })
+        Ok(DelegatedRole {
+            name,
+            keys,
+            terminating,
+            scope,
+            extra: object,
+        })
     }
 
     fn to_json(&self) -> Value {
@@ -141,12 +174,14 @@ impl DelegatedRole {
         object.insert("terminating".to_owned(), self.terminating.into());
         fields::put_role_keys(&mut object, &self.keys);
         match &self.scope {
-            Scope::Paths(paths) => {
-                object.insert("paths".to_owned(), paths.iter().map(|p| Value::from(p.0.clone())).collect())
-            }
-            Scope::HashPrefixes(prefixes) => {
-                object.insert("path_hash_prefixes".to_owned(), prefixes.iter().map(|p| Value::from(p.clone())).collect())
-            }
+            Scope::Paths(paths) => object.insert(
+                "paths".to_owned(),
+                paths.iter().map(|p| Value::from(p.0.clone())).collect(),
+            ),
+            Scope::HashPrefixes(prefixes) => object.insert(
+                "path_hash_prefixes".to_owned(),
+                prefixes.iter().map(|p| Value::from(p.clone())).collect(),
+            ),
             // `succinct_roles` says it; as a role of its own it covers nothing.
             Scope::Bin { .. } => object.insert("paths".to_owned(), Value::Array(Vec::new())),
         };
@@ -158,10 +193,14 @@ impl Scope {
     /// Whether the delegation covers `path`.
     pub fn covers(&self, path: &TargetPath) -> bool {
         match self {
-            Scope::Paths(patterns) => patterns.iter().any(|pattern| pattern.matches(path.as_str())),
+            Scope::Paths(patterns) => patterns
+                .iter()
+                .any(|pattern| pattern.matches(path.as_str())),
             Scope::HashPrefixes(prefixes) => {
                 let hash = hex::encode(Sha256::digest(path.as_str()));
-                prefixes.iter().any(|prefix| hash.starts_with(prefix.as_str()))
+                prefixes
+                    .iter()
+                    .any(|prefix| hash.starts_with(prefix.as_str()))
             }
             Scope::Bin { bit_length, index } => bin_of(path, *bit_length) == *index,
         }
@@ -184,14 +223,18 @@ impl PathPattern {
 
 /// Glob match of one path part. Keeps only the last `*` to fall back to, so the time is at most the product of the lengths.
 fn part_matches(pattern: &str, part: &str) -> bool {
-    let (pattern, part): (Vec<char>, Vec<char>) = (pattern.chars().collect(), part.chars().collect());
+    let (pattern, part): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), part.chars().collect());
     let (mut p, mut t) = (0, 0);
     let mut fallback: Option<(usize, usize)> = None;
     while t < part.len() {
         if pattern.get(p) == Some(&'*') {
             fallback = Some((p + 1, t));
             p += 1;
-        } else if let Some(width) = pattern.get(p).and_then(|_| one_matches(&pattern[p..], part[t])) {
+        } else if let Some(width) = pattern
+            .get(p)
+            .and_then(|_| one_matches(&pattern[p..], part[t]))
+        {
             p += width;
             t += 1;
         } else if let Some((after_star, from)) = fallback {
@@ -254,8 +297,12 @@ impl Succinct {
     /// [`MetadataError::Field`] when the prefix makes an impossible role name.
     pub fn bin(&self, index: u64) -> Result<RoleName, MetadataError> {
         let width = (self.bit_length as usize).div_ceil(4);
-        RoleName::new(format!("{}-{index:0width$x}", self.name_prefix))
-            .map_err(|error| MetadataError::Field { field: "name_prefix".to_owned(), problem: error.to_string() })
+        RoleName::new(format!("{}-{index:0width$x}", self.name_prefix)).map_err(|error| {
+            MetadataError::Field {
+                field: "name_prefix".to_owned(),
+                problem: error.to_string(),
+            }
+        })
     }
 
     /// Index of the bin that covers `path`: the first `bit_length` bits of its SHA-256.
@@ -267,9 +314,17 @@ impl Succinct {
         let keys = fields::take_role_keys(&mut object)?;
         let bit_length: u32 = fields::take(&mut object, "bit_length")?;
         if !(1..=32).contains(&bit_length) {
-            return Err(MetadataError::Field { field: "bit_length".to_owned(), problem: "must be 1 to 32".to_owned() });
+            return Err(MetadataError::Field {
+                field: "bit_length".to_owned(),
+                problem: "must be 1 to 32".to_owned(),
+            });
         }
-        Ok(Succinct { keys, bit_length, name_prefix: fields::take(&mut object, "name_prefix")?, extra: object })
+        Ok(Succinct {
+            keys,
+            bit_length,
+            name_prefix: fields::take(&mut object, "name_prefix")?,
+            extra: object,
+        })
     }
 
     fn to_json(&self) -> Value {

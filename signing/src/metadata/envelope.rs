@@ -10,7 +10,8 @@ use crate::key::{MAX_SIGNATURES, RoleKeys, Signature};
 
 use super::fields::{self, Object};
 use super::{
-    Delegations, FileMeta, RoleName, Root, Snapshot, TargetFile, TargetPath, Targets, Timestamp, format_utc, parse_utc,
+    Delegations, FileMeta, RoleName, Root, Snapshot, TargetFile, TargetPath, Targets, Timestamp,
+    format_utc, parse_utc,
 };
 
 /// Why bytes are not a metadata file of the expected type.
@@ -83,11 +84,17 @@ pub trait Document: Sized {
     /// [`MetadataError`] other than `Parse` and `Canonical`.
     fn from_signed(signed: Value) -> Result<Self, MetadataError> {
         let Value::Object(mut object) = signed else {
-            return Err(MetadataError::Field { field: "signed".to_owned(), problem: "not an object".to_owned() });
+            return Err(MetadataError::Field {
+                field: "signed".to_owned(),
+                problem: "not an object".to_owned(),
+            });
         };
         let found: String = fields::take(&mut object, "_type")?;
         if found != Self::TYPE {
-            return Err(MetadataError::WrongType { expected: Self::TYPE, found });
+            return Err(MetadataError::WrongType {
+                expected: Self::TYPE,
+                found,
+            });
         }
         let header = Header::take(&mut object)?;
         Self::read(header, object)
@@ -109,9 +116,13 @@ impl Header {
     fn take(object: &mut Object) -> Result<Header, MetadataError> {
         let spec_version: String = fields::take(object, "spec_version")?;
         let parts: Vec<&str> = spec_version.split('.').collect();
-        let numeric = parts.iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
+        let numeric = parts
+            .iter()
+            .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
         if !numeric || !(2..=3).contains(&parts.len()) || parts[0] != "1" {
-            return Err(MetadataError::SpecVersion { found: spec_version });
+            return Err(MetadataError::SpecVersion {
+                found: spec_version,
+            });
         }
         let version = fields::take_positive(object, "version")?;
         let expires: String = fields::take(object, "expires")?;
@@ -119,7 +130,11 @@ impl Header {
             field: "expires".to_owned(),
             problem: format!("`{expires}` is not of the form 2030-01-01T00:00:00Z"),
         })?;
-        Ok(Header { spec_version, version, expires })
+        Ok(Header {
+            spec_version,
+            version,
+            expires,
+        })
     }
 }
 
@@ -140,7 +155,10 @@ impl<T: Document> Envelope<T> {
     /// # Errors
     /// [`MetadataError`]: the fault is the giver's or the publisher's.
     pub fn parse(bytes: &[u8], max_bytes: u64) -> Result<Envelope<T>, MetadataError> {
-        let problem = |text: &str| MetadataError::Field { field: "signed".to_owned(), problem: text.to_owned() };
+        let problem = |text: &str| MetadataError::Field {
+            field: "signed".to_owned(),
+            problem: text.to_owned(),
+        };
         let Value::Object(mut object) = canonical::parse(bytes, max_bytes)? else {
             return Err(problem("the file is not an object"));
         };
@@ -150,7 +168,11 @@ impl<T: Document> Envelope<T> {
         }
         let signed = object.remove("signed").ok_or_else(|| problem("missing"))?;
         let canonical = canonical::to_canonical(&signed)?;
-        Ok(Envelope { document: T::from_signed(signed)?, canonical, signatures })
+        Ok(Envelope {
+            document: T::from_signed(signed)?,
+            canonical,
+            signatures,
+        })
     }
 
     /// An unsigned file with this content.
@@ -159,12 +181,18 @@ impl<T: Document> Envelope<T> {
     /// [`MetadataError::Canonical`] when a custom field holds a fraction.
     pub fn unsigned(document: T) -> Result<Envelope<T>, MetadataError> {
         let canonical = canonical::to_canonical(&document.to_signed())?;
-        Ok(Envelope { document, canonical, signatures: Vec::new() })
+        Ok(Envelope {
+            document,
+            canonical,
+            signatures: Vec::new(),
+        })
     }
 
     /// The file's bytes: plain JSON, because canonical JSON leaves control characters unescaped and is not JSON then.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = json!({"signatures": self.signatures, "signed": self.document.to_signed()}).to_string().into_bytes();
+        let mut bytes = json!({"signatures": self.signatures, "signed": self.document.to_signed()})
+            .to_string()
+            .into_bytes();
         bytes.push(b'\n');
         bytes
     }
@@ -184,7 +212,8 @@ impl Document for Root {
             spec_version: header.spec_version,
             version: header.version,
             expires: header.expires,
-            consistent_snapshot: fields::take_optional(&mut object, "consistent_snapshot")?.unwrap_or(false),
+            consistent_snapshot: fields::take_optional(&mut object, "consistent_snapshot")?
+                .unwrap_or(false),
             keys: fields::take_keys(&mut object)?,
             root: take_top_role(&mut roles, "root")?,
             timestamp: take_top_role(&mut roles, "timestamp")?,
@@ -195,15 +224,27 @@ impl Document for Root {
     }
 
     fn header(&self) -> Header {
-        Header { spec_version: self.spec_version.clone(), version: self.version, expires: self.expires }
+        Header {
+            spec_version: self.spec_version.clone(),
+            version: self.version,
+            expires: self.expires,
+        }
     }
 
     fn write(&self) -> Object {
         let mut object = self.extra.clone();
-        object.insert("consistent_snapshot".to_owned(), self.consistent_snapshot.into());
+        object.insert(
+            "consistent_snapshot".to_owned(),
+            self.consistent_snapshot.into(),
+        );
         object.insert("keys".to_owned(), fields::keys_to_json(&self.keys));
         let mut roles = Object::new();
-        let named = [("root", &self.root), ("timestamp", &self.timestamp), ("snapshot", &self.snapshot), ("targets", &self.targets)];
+        let named = [
+            ("root", &self.root),
+            ("timestamp", &self.timestamp),
+            ("snapshot", &self.snapshot),
+            ("targets", &self.targets),
+        ];
         for (name, keys) in named {
             let mut role = Object::new();
             fields::put_role_keys(&mut role, keys);
@@ -229,12 +270,19 @@ impl Document for Timestamp {
     }
 
     fn header(&self) -> Header {
-        Header { spec_version: self.spec_version.clone(), version: self.version, expires: self.expires }
+        Header {
+            spec_version: self.spec_version.clone(),
+            version: self.version,
+            expires: self.expires,
+        }
     }
 
     fn write(&self) -> Object {
         let mut object = self.extra.clone();
-        object.insert("meta".to_owned(), json!({"snapshot.json": fields::file_meta_to_json(&self.snapshot)}));
+        object.insert(
+            "meta".to_owned(),
+            json!({"snapshot.json": fields::file_meta_to_json(&self.snapshot)}),
+        );
         object
     }
 }
@@ -246,14 +294,20 @@ impl Document for Snapshot {
         let listed: Object = fields::take(&mut object, "meta")?;
         let mut meta: BTreeMap<RoleName, FileMeta> = BTreeMap::new();
         for (file, entry) in listed {
-            let problem = |problem: String| MetadataError::Field { field: format!("meta.{file}"), problem };
+            let problem = |problem: String| MetadataError::Field {
+                field: format!("meta.{file}"),
+                problem,
+            };
             // Old tools list root.json here as well; nothing may be concluded from it.
             if file == "root.json" {
                 continue;
             }
-            let name = file.strip_suffix(".json").ok_or_else(|| problem("does not end in .json".to_owned()))?;
+            let name = file
+                .strip_suffix(".json")
+                .ok_or_else(|| problem("does not end in .json".to_owned()))?;
             let role = RoleName::new(name).map_err(|error| problem(error.to_string()))?;
-            let entry: Object = serde_json::from_value(entry).map_err(|error| problem(error.to_string()))?;
+            let entry: Object =
+                serde_json::from_value(entry).map_err(|error| problem(error.to_string()))?;
             meta.insert(role, fields::file_meta(entry)?);
         }
         Ok(Snapshot {
@@ -266,13 +320,20 @@ impl Document for Snapshot {
     }
 
     fn header(&self) -> Header {
-        Header { spec_version: self.spec_version.clone(), version: self.version, expires: self.expires }
+        Header {
+            spec_version: self.spec_version.clone(),
+            version: self.version,
+            expires: self.expires,
+        }
     }
 
     fn write(&self) -> Object {
         let mut object = self.extra.clone();
-        let meta: Object =
-            self.meta.iter().map(|(role, meta)| (format!("{role}.json"), fields::file_meta_to_json(meta))).collect();
+        let meta: Object = self
+            .meta
+            .iter()
+            .map(|(role, meta)| (format!("{role}.json"), fields::file_meta_to_json(meta)))
+            .collect();
         object.insert("meta".to_owned(), meta.into());
         object
     }
@@ -285,10 +346,18 @@ impl Document for Targets {
         let listed: Object = fields::take(&mut object, "targets")?;
         let mut targets: BTreeMap<TargetPath, TargetFile> = BTreeMap::new();
         for (path, file) in listed {
-            let problem = |problem: String| MetadataError::Field { field: format!("targets.{path}"), problem };
+            let problem = |problem: String| MetadataError::Field {
+                field: format!("targets.{path}"),
+                problem,
+            };
             let key = TargetPath::new(path.as_str()).map_err(|error| problem(error.to_string()))?;
-            let Value::Object(file) = file else { return Err(problem("not an object".to_owned())) };
-            targets.insert(key, fields::target_file(file).map_err(|error| problem(error.to_string()))?);
+            let Value::Object(file) = file else {
+                return Err(problem("not an object".to_owned()));
+            };
+            targets.insert(
+                key,
+                fields::target_file(file).map_err(|error| problem(error.to_string()))?,
+            );
         }
         let delegations: Option<Object> = fields::take_optional(&mut object, "delegations")?;
         Ok(Targets {
@@ -302,13 +371,20 @@ impl Document for Targets {
     }
 
     fn header(&self) -> Header {
-        Header { spec_version: self.spec_version.clone(), version: self.version, expires: self.expires }
+        Header {
+            spec_version: self.spec_version.clone(),
+            version: self.version,
+            expires: self.expires,
+        }
     }
 
     fn write(&self) -> Object {
         let mut object = self.extra.clone();
-        let targets: Object =
-            self.targets.iter().map(|(path, file)| (path.to_string(), fields::target_file_to_json(file))).collect();
+        let targets: Object = self
+            .targets
+            .iter()
+            .map(|(path, file)| (path.to_string(), fields::target_file_to_json(file)))
+            .collect();
         object.insert("targets".to_owned(), targets.into());
         if let Some(delegations) = &self.delegations {
             object.insert("delegations".to_owned(), delegations.to_json());

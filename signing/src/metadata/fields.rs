@@ -12,18 +12,31 @@ use super::{FileMeta, Hashes, MetadataError, TargetFile};
 pub(super) type Object = Map<String, Value>;
 
 fn bad(field: &str, problem: impl ToString) -> MetadataError {
-    MetadataError::Field { field: field.to_owned(), problem: problem.to_string() }
+    MetadataError::Field {
+        field: field.to_owned(),
+        problem: problem.to_string(),
+    }
 }
 
 /// Removes and reads a field that must be there.
-pub(super) fn take<T: DeserializeOwned>(object: &mut Object, field: &str) -> Result<T, MetadataError> {
+pub(super) fn take<T: DeserializeOwned>(
+    object: &mut Object,
+    field: &str,
+) -> Result<T, MetadataError> {
     take_optional(object, field)?.ok_or_else(|| bad(field, "missing"))
 }
 
 /// Removes and reads a field that may be absent.
-pub(super) fn take_optional<T: DeserializeOwned>(object: &mut Object, field: &str) -> Result<Option<T>, MetadataError> {
-    let Some(value) = object.remove(field) else { return Ok(None) };
-    serde_json::from_value(value).map(Some).map_err(|error| bad(field, error))
+pub(super) fn take_optional<T: DeserializeOwned>(
+    object: &mut Object,
+    field: &str,
+) -> Result<Option<T>, MetadataError> {
+    let Some(value) = object.remove(field) else {
+        return Ok(None);
+    };
+    serde_json::from_value(value)
+        .map(Some)
+        .map_err(|error| bad(field, error))
 }
 
 /// Removes and reads a version or threshold: an integer of at least 1.
@@ -37,7 +50,10 @@ pub(super) fn take_positive(object: &mut Object, field: &str) -> Result<u64, Met
 /// Removes and reads a table of keys.
 pub(super) fn take_keys(object: &mut Object) -> Result<BTreeMap<KeyId, PublicKey>, MetadataError> {
     let table: BTreeMap<KeyId, Object> = take(object, "keys")?;
-    table.into_iter().map(|(id, key)| Ok((id, PublicKey::from_json(key).map_err(|e| bad("keys", e))?))).collect()
+    table
+        .into_iter()
+        .map(|(id, key)| Ok((id, PublicKey::from_json(key).map_err(|e| bad("keys", e))?)))
+        .collect()
 }
 
 /// Removes and reads `keyids` and `threshold`.
@@ -48,7 +64,10 @@ pub(super) fn take_role_keys(object: &mut Object) -> Result<RoleKeys, MetadataEr
     if keyids.len() != count {
         return Err(bad("keyids", "the same key id is listed twice"));
     }
-    Ok(RoleKeys { keyids, threshold: take_positive(object, "threshold")? })
+    Ok(RoleKeys {
+        keyids,
+        threshold: take_positive(object, "threshold")?,
+    })
 }
 
 pub(super) fn file_meta(mut object: Object) -> Result<FileMeta, MetadataError> {
@@ -77,7 +96,10 @@ fn take_hashes(object: &mut Object) -> Result<Option<Hashes>, MetadataError> {
 }
 
 pub(super) fn keys_to_json(keys: &BTreeMap<KeyId, PublicKey>) -> Value {
-    keys.iter().map(|(id, key)| (id.0.clone(), Value::Object(key.to_json().clone()))).collect::<Object>().into()
+    keys.iter()
+        .map(|(id, key)| (id.0.clone(), Value::Object(key.to_json().clone())))
+        .collect::<Object>()
+        .into()
 }
 
 /// `keyids` and `threshold` added to `object`.
@@ -110,5 +132,10 @@ pub(super) fn target_file_to_json(file: &TargetFile) -> Value {
 }
 
 fn hashes_to_json(hashes: &Hashes) -> Value {
-    hashes.0.iter().map(|(name, hex)| (name.clone(), hex.clone().into())).collect::<Object>().into()
+    hashes
+        .0
+        .iter()
+        .map(|(name, hex)| (name.clone(), hex.clone().into()))
+        .collect::<Object>()
+        .into()
 }

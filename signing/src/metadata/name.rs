@@ -15,7 +15,9 @@ pub const MAX_TARGET_PATH: usize = 1024;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// A role name that is empty, too long, or that of another top-level role.
-    #[error("`{0}` cannot be the name of a targets role: 1 to {MAX_ROLE_NAME} bytes, not root, snapshot or timestamp")]
+    #[error(
+        "`{0}` cannot be the name of a targets role: 1 to {MAX_ROLE_NAME} bytes, not root, snapshot or timestamp"
+    )]
     Role(String),
     /// A target path that is empty or too long.
     #[error("`{0}` cannot be a target path: 1 to {MAX_TARGET_PATH} bytes")]
@@ -39,7 +41,10 @@ impl RoleName {
     /// [`NameError::Role`].
     pub fn new(name: impl Into<String>) -> Result<RoleName, NameError> {
         let name = name.into();
-        if name.is_empty() || name.len() > MAX_ROLE_NAME || ["root", "snapshot", "timestamp"].contains(&name.as_str()) {
+        if name.is_empty()
+            || name.len() > MAX_ROLE_NAME
+            || ["root", "snapshot", "timestamp"].contains(&name.as_str())
+        {
             return Err(NameError::Role(name));
         }
         Ok(RoleName(name))
@@ -66,6 +71,24 @@ impl RoleName {
             }
         }
         out
+    }
+}
+
+impl RoleName {
+    /// Inverse of [`RoleName::encoded`].
+    pub fn decode(encoded: &str) -> Option<RoleName> {
+        let mut bytes = Vec::with_capacity(encoded.len());
+        let mut rest = encoded.as_bytes();
+        while let Some((&first, tail)) = rest.split_first() {
+            if first == b'%' {
+                bytes.push(u8::from_str_radix(std::str::from_utf8(tail.get(..2)?).ok()?, 16).ok()?);
+                rest = &tail[2..];
+            } else {
+                bytes.push(first);
+                rest = tail;
+            }
+        }
+        RoleName::new(String::from_utf8(bytes).ok()?).ok()
     }
 }
 
