@@ -3,11 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use pishtar_signing::metadata::{TargetFile, TargetPath, Targets};
+use pishtar_signing::record::CollectionKey;
+use serde::Serialize;
 
 use crate::MINISTRY;
 use crate::ids::{BlobHash, LessonId, Word};
 use crate::lesson::{Lesson, LessonFile};
+use crate::role::{self, Entry, RoleContents, Words};
+
+/// The name of the top-level targets role.
+const TOP_LEVEL: &str = "targets";
 
 /// The lessons that verified metadata names at this moment.
 ///
@@ -19,6 +25,7 @@ pub struct Catalog {
     roles: BTreeMap<(Word, Word), Role>,
     by_hash: BTreeSet<(BlobHash, LessonId, u16)>,
     collection: BTreeMap<Word, CollectionKey>,
+    words: Words,
 }
 
 /// What is kept of one targets role.
@@ -66,19 +73,6 @@ pub struct Problem {
     pub path: String,
     /// What is wrong with it.
     pub reason: String,
-}
-
-/// The public side of a publisher's collection key: whom learner records are sealed to and who acknowledges them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CollectionKey {
-    /// Raised with every new key.
-    pub epoch: u32,
-    /// X25519 public key that records are sealed to.
-    #[serde(with = "hex::serde")]
-    pub seal: [u8; 32],
-    /// Ed25519 public key that signs acknowledgements.
-    #[serde(with = "hex::serde")]
-    pub ack: [u8; 32],
 }
 
 impl Catalog {
@@ -140,4 +134,130 @@ impl Catalog {
     pub fn collection_key(&self, publisher: &str) -> Option<&CollectionKey> {
         self.collection.get(publisher)
     }
+
+    /// Puts a newly verified role in place of the one held.
+    ///
+    /// A lesson whose targets are gone from the role is withdrawn: the role is newer than the one held by its
+    /// signed version, so no expiry and no clock has a say in it.
+    pub fn replace_role(
+        &mut self,
+        publisher: &str,
+        role: &str,
+        version: u64,
+        targets: &Targets,
+    ) -> (Diff, Vec<Problem>) {
+        self.replace(
+            publisher,
+            role,
+            version,
+            targets.targets.iter().map(|(path, file)| entry(path, file)),
+        )
+    }
+
+    /// Takes out a role that the publisher no longer delegates to: its lessons are withdrawn.
+    pub fn remove_role(&mut self, publisher: &str, role: &str) -> Diff {
+        let key = (Word::from(publisher), Word::from(role));
+        let Some(old) = self.roles.remove(&key) else {
+            return Diff::default();
+        };
+        if role == TOP_LEVEL {
+            self.collection.remove(publisher);
+        }
+        let withdrawn: Vec<LessonId> = old.lessons.into_iter().collect();
+        for id in &withdrawn {
+            self.take(id);
+        }
+        Diff {
+            withdrawn,
+            ..Diff::default()
+        }
+    }
+
+    fn replace<'a>(
+        &mut self,
+        publisher: &str,
+        role: &str,
+        version: u64,
+        entries: impl Iterator<Item = Entry<'a>>,
+    ) -> (Diff, Vec<Problem>) {
+        let contents = if role == TOP_LEVEL {
+            role::top_level(publisher, entries)
+        } else {
+            role::course(publisher, role, entries, &mut self.words)
+        };
+        let RoleContents {
+            files,
+            lessons,
+            problems,
+            collection,
+        } = contents;
+        if role == TOP_LEVEL {
+            match collection {
+                Some(key) => self.collection.insert(publisher.into(), key),
+                None => self.collection.remove(publisher),
+            };
+        }
+        let kept = lessons.iter().map(|lesson| lesson.id.clone()).collect();
+        let new = Role {
+            version,
+            files: files.into(),
+            lessons: kept,
+        };
+        let old = self
+            .roles
+            .insert((publisher.into(), role.into()), new)
+            .map(|old| old.lessons)
+            .unwrap_or_default();
+        (self.install(lessons, old), problems)
+    }
+
+    /// Puts the lessons of one role in place of those with the ids `gone`.
+    fn install(&mut self, lessons: Vec<Lesson>, mut gone: BTreeSet<LessonId>) -> Diff {
+        let mut diff = Diff::default();
+        for lesson in lessons {
+            gone.remove(&lesson.id);
+            match self.lessons.get(&lesson.id) {
+                Some(held) if **held == lesson => continue,
+                Some(_) => {
+                    self.take(&lesson.id);
+                    diff.changed.push(lesson.id.clone());
+                }
+                None => diff.added.push(lesson.id.clone()),
+            }
+            self.put(lesson);
+        }
+        for id in gone {
+            self.take(&id);
+            diff.withdrawn.push(id);
+        }
+        diff
+    }
+
+    fn put(&mut self, lesson: Lesson) {
+        for (index, file) in (0..).zip(&lesson.files) {
+            self.by_hash.insert((file.blake3, lesson.id.clone(), index));
+        }
+        self.lessons.insert(lesson.id.clone(), Arc::new(lesson));
+    }
+
+    fn take(&mut self, id: &LessonId) {
+        let Some(lesson) = self.lessons.remove(id) else {
+            return;
+        };
+        for (index, file) in (0..).zip(&lesson.files) {
+            self.by_hash.remove(&(file.blake3, id.clone(), index));
+        }
+    }
 }
+
+fn entry<'a>(path: &'a TargetPath, file: &'a TargetFile) -> Entry<'a> {
+    Entry {
+        path: path.as_str(),
+        length: file.length,
+        sha256: file.hashes.sha256(),
+        custom: &file.custom,
+    }
+}
+
+#[cfg(test)]
+mod tests;

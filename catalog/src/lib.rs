@@ -4,13 +4,18 @@
 
 pub mod catalog;
 pub mod ids;
+pub mod import;
 pub mod lesson;
+pub mod media;
+mod role;
 pub mod search_text;
 pub mod selection;
+pub mod target;
 
-pub use catalog::{Catalog, CollectionKey, Diff, Problem};
+pub use catalog::{Catalog, Diff, Problem};
 pub use ids::{BadId, BlobHash, LessonId, Word};
 pub use lesson::{Completion, Lesson, LessonFile, Localized, Part};
+pub use pishtar_signing::record::CollectionKey;
 pub use selection::{BadSelection, Selection};
 
 /// The publisher id of the ministry, whose paths no other publisher may use.

@@ -1,1 +1,333 @@
-//! Drives a record exchange over one stream.
+//! Drives a record exchange over one stream: frames, deadlines, and the store.
+//!
+//! A frame is a length (u32, big endian, at most 64 KiB) and a postcard message. Every read and write has a
+//! deadline, the whole exchange has one, and what a session may move is bounded by
+//! [`Limits`](pishtar_mesh::records::Limits).
+
+use std::{io, time::Duration};
+
+use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use pishtar_mesh::records::{
+    ExchangeStats, Initiator, Input, Limits, MAX_FRAME_BYTES, Message, MessageError, Output,
+    Responder, SessionError, SetKind,
+};
+use thiserror::Error;
+use tokio::time::timeout;
+
+use crate::store::records::{RecordStore, StoreFault};
+
+/// Bounds of one exchange.
+#[derive(Debug, Clone, Copy)]
+pub struct ExchangeLimits {
+    /// What may move.
+    pub session: Limits,
+    /// Longest wait for one message of the peer, default 30 s. Shorter: a peer on a slow card is cut off
+    /// while it stores. Longer: a silent peer holds a stream.
+    pub idle: Duration,
+    /// Longest exchange, default 10 min: bounds peers that send one byte a second.
+    pub total: Duration,
+}
+
+impl Default for ExchangeLimits {
+    fn default() -> Self {
+        Self {
+            session: Limits::default(),
+            idle: Duration::from_secs(30),
+            total: Duration::from_secs(600),
+        }
+    }
+}
+
+/// Why an exchange ended early. What was stored until then stays; the next exchange goes on from there.
+#[derive(Debug, Error)]
+pub enum ExchangeError {
+    /// The stream broke; try again later.
+    #[error("the connection to the peer broke: {0}")]
+    Io(#[from] io::Error),
+    /// The peer took too long; try again later.
+    #[error("the peer was silent for too long")]
+    Deadline,
+    /// The peer sent bytes that are no message.
+    #[error(transparent)]
+    Message(#[from] MessageError),
+    /// The peer broke the protocol.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// This node's disk failed.
+    #[error(transparent)]
+    Store(#[from] StoreFault),
+}
+
+/// Compares, pulls and pushes over a stream that this node opened. `peer` is whom the records come from,
+/// `now` is in Unix seconds.
+///
+/// # Errors
+/// [`ExchangeError`], after which the stream is of no use.
+pub async fn initiate<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    store: &RecordStore,
+    peer: [u8; 32],
+    now: i64,
+    limits: ExchangeLimits,
+) -> Result<ExchangeStats, ExchangeError> {
+    let session = Side::Initiator(Box::new(Initiator::new(limits.session)));
+    drive(stream, store, peer, now, limits, session).await
+}
+
+/// Serves an exchange on a stream that the peer opened.
+///
+/// # Errors
+/// [`ExchangeError`], after which the stream is of no use.
+pub async fn respond<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    store: &RecordStore,
+    peer: [u8; 32],
+    now: i64,
+    limits: ExchangeLimits,
+) -> Result<ExchangeStats, ExchangeError> {
+    let session = Side::Responder(Box::new(Responder::new(limits.session)));
+    drive(stream, store, peer, now, limits, session).await
+}
+
+enum Side {
+    Initiator(Box<Initiator>),
+    Responder(Box<Responder>),
+}
+
+impl Side {
+    fn poll_output(&mut self) -> Option<Output> {
+        match self {
+            Self::Initiator(session) => session.poll_output(),
+            Self::Responder(session) => session.poll_output(),
+        }
+    }
+
+    fn handle(&mut self, input: Input) -> Result<(), SessionError> {
+        match self {
+            Self::Initiator(session) => session.handle(input),
+            Self::Responder(session) => session.handle(input),
+        }
+    }
+}
+
+async fn drive<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    store: &RecordStore,
+    peer: [u8; 32],
+    now: i64,
+    limits: ExchangeLimits,
+    session: Side,
+) -> Result<ExchangeStats, ExchangeError> {
+    let whole = run(stream, store, peer, now, limits.idle, session);
+    timeout(limits.total, whole)
+        .await
+        .map_err(|_| ExchangeError::Deadline)?
+}
+
+async fn run<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    store: &RecordStore,
+    peer: [u8; 32],
+    now: i64,
+    idle: Duration,
+    mut session: Side,
+) -> Result<ExchangeStats, ExchangeError> {
+    loop {
+        while let Some(output) = session.poll_output() {
+            match output {
+                Output::Send(message) => within(idle, send(&mut stream, &message)).await?,
+                Output::Done(stats) => {
+                    // Both sides have all they need; a peer that is gone already changes nothing.
+                    within(idle, async { Ok(stream.close().await?) }).await.ok();
+                    return Ok(stats);
+                }
+                asked => {
+                    let answer = serve(store, asked, peer, now).await?;
+                    session.handle(answer)?;
+                }
+            }
+        }
+        within(idle, async { Ok(stream.flush().await?) }).await?;
+        let message = within(idle, receive(&mut stream)).await?;
+        session.handle(Input::Received(message))?;
+    }
+}
+
+async fn within<T>(
+    idle: Duration,
+    work: impl Future<Output = Result<T, ExchangeError>>,
+) -> Result<T, ExchangeError> {
+    timeout(idle, work)
+        .await
+        .map_err(|_| ExchangeError::Deadline)?
+}
+
+async fn serve(
+    store: &RecordStore,
+    asked: Output,
+    peer: [u8; 32],
+    now: i64,
+) -> Result<Input, ExchangeError> {
+    Ok(match asked {
+        Output::Snapshot(kind) => Input::Snapshot(store.snapshot(kind)),
+        Output::Load(kind, ids) => Input::Loaded(store.load(kind, &ids)?),
+        Output::Store(kind, items) => Input::Stored(store.store(kind, items, peer, now).await?),
+        Output::Digests => Input::Digests {
+            acks: store.digest(SetKind::Acks),
+            records: store.digest(SetKind::Records),
+        },
+        Output::Send(_) | Output::Done(_) => unreachable!("the caller handles both"),
+    })
+}
+
+async fn send(
+    stream: &mut (impl AsyncWrite + Unpin),
+    message: &Message,
+) -> Result<(), ExchangeError> {
+    let bytes = message.encode()?;
+    let length = u32::try_from(bytes.len()).expect("a frame has at most 64 KiB");
+    stream.write_all(&length.to_be_bytes()).await?;
+    stream.write_all(&bytes).await?;
+    Ok(())
+}
+
+async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> Result<Message, ExchangeError> {
+    let mut length = [0; 4];
+    stream.read_exact(&mut length).await?;
+    let length = u32::from_be_bytes(length) as usize;
+    if length > MAX_FRAME_BYTES {
+        return Err(MessageError::TooLong(length).into());
+    }
+    let mut bytes = vec![0; length];
+    stream.read_exact(&mut bytes).await?;
+    Ok(Message::decode(&bytes)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use pishtar_mesh::learner::{LearnerEvent, LearnerId, LessonRef, What};
+    use pishtar_signing::record::{CollectionSecret, Recipients};
+    use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
+    use tokio_util::compat::TokioAsyncReadCompatExt;
+
+    use crate::store::records::{RecordCounts, RecordOptions};
+
+    use super::*;
+
+    const NOW: i64 = 1_780_000_000;
+
+    fn ministry() -> CollectionSecret {
+        CollectionSecret::generate(1, &mut ChaCha20Rng::from_seed([8; 32]))
+    }
+
+    async fn store(dir: &Path, name: &str, own: usize) -> RecordStore {
+        let store = RecordStore::open(&dir.join(name), RecordOptions::default()).unwrap();
+        store.set_ack_keys(vec![ministry().public().ack]);
+        let to = Recipients {
+            ministry: ministry().public(),
+            school: None,
+        };
+        for _ in 0..own {
+            let event = LearnerEvent {
+                learner: LearnerId::new("arta").unwrap(),
+                name: None,
+                lesson: LessonRef::new("ministry/math-6-sq/thyesat").unwrap(),
+                what: What::Completed,
+            };
+            store.append(vec![event], to, NOW).await.unwrap();
+        }
+        store
+    }
+
+    async fn exchange(left: &RecordStore, right: &RecordStore) -> (ExchangeStats, ExchangeStats) {
+        let (a, b) = tokio::io::duplex(8192);
+        let limits = ExchangeLimits::default();
+        let (ours, theirs) = tokio::join!(
+            initiate(a.compat(), left, [2; 32], NOW, limits),
+            respond(b.compat(), right, [1; 32], NOW, limits),
+        );
+        (ours.unwrap(), theirs.unwrap())
+    }
+
+    #[tokio::test]
+    async fn records_travel_and_acknowledgements_come_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = store(dir.path(), "home", 150).await;
+        let school = store(dir.path(), "school", 1).await;
+        let (ours, theirs) = exchange(&home, &school).await;
+        assert_eq!((ours.records_out, ours.records_in), (150, 1));
+        assert!(ours.equal && theirs.equal);
+        assert_eq!(
+            home.digest(SetKind::Records),
+            school.digest(SetKind::Records)
+        );
+
+        let snapshot = home.snapshot(SetKind::Records);
+        let ids: Vec<_> = snapshot.entries().iter().map(|entry| entry.id).collect();
+        let logs = home
+            .load(SetKind::Records, &ids)
+            .unwrap()
+            .into_iter()
+            .map(|bytes| {
+                let record = pishtar_signing::record::Record::parse(bytes).unwrap();
+                (record.header().log_key, record.header().sequence)
+            });
+        let (log, _) = logs.max_by_key(|(_, sequence)| *sequence).unwrap();
+        let ack = ministry()
+            .acknowledge(494_444, log, 150)
+            .to_bytes()
+            .to_vec();
+        school
+            .store(SetKind::Acks, vec![ack], [9; 32], NOW)
+            .await
+            .unwrap();
+        let (ours, theirs) = exchange(&home, &school).await;
+        assert!(ours.equal && theirs.equal);
+        assert_eq!((ours.acks_in, ours.records_out, ours.records_in), (1, 0, 0));
+        assert_eq!(
+            home.counts(),
+            RecordCounts {
+                own_unacked: 0,
+                carried: 1,
+                acked: 150
+            }
+        );
+    }
+
+    #[tokio::test]
+    async fn an_oversized_frame_is_refused_before_it_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let node = store(dir.path(), "node", 0).await;
+        let (a, b) = tokio::io::duplex(64);
+        let mut a = a.compat();
+        let sending = async { a.write_all(&u32::MAX.to_be_bytes()).await };
+        let limits = ExchangeLimits::default();
+        let (_, got) = tokio::join!(sending, respond(b.compat(), &node, [1; 32], NOW, limits));
+        assert!(matches!(
+            got,
+            Err(ExchangeError::Message(MessageError::TooLong(_)))
+        ));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_peer_is_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let node = store(dir.path(), "node", 0).await;
+        let (_a, b) = tokio::io::duplex(64);
+        let got = respond(b.compat(), &node, [1; 32], NOW, ExchangeLimits::default()).await;
+        assert!(matches!(got, Err(ExchangeError::Deadline)));
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_hangs_up_in_the_middle_costs_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let node = store(dir.path(), "node", 3).await;
+        let (a, b) = tokio::io::duplex(64);
+        drop(b);
+        let got = initiate(a.compat(), &node, [1; 32], NOW, ExchangeLimits::default()).await;
+        assert!(matches!(got, Err(ExchangeError::Io(_))));
+        assert_eq!(node.counts().own_unacked, 3);
+    }
+}

@@ -93,6 +93,11 @@ impl Lab {
         namespace.ip(&format!("address add {address}/24 dev eth0"))?;
         namespace.ip("link set eth0 up")?;
         namespace.ip("route add 224.0.0.0/4 dev eth0")?;
-        Ok(Host::new(namespace, address))
+        Ok(Host::new(
+            namespace,
+            address,
+            self.switch.name().to_owned(),
+            port,
+        ))
     }
 }

@@ -103,11 +103,24 @@ impl Drop for Namespace {
 pub struct Host {
     namespace: Namespace,
     address: Ipv4Addr,
+    switch: String,
+    /// The switch's end of the cable.
+    port: String,
 }
 
 impl Host {
-    pub(super) fn new(namespace: Namespace, address: Ipv4Addr) -> Self {
-        Self { namespace, address }
+    pub(super) fn new(
+        namespace: Namespace,
+        address: Ipv4Addr,
+        switch: String,
+        port: String,
+    ) -> Self {
+        Self {
+            namespace,
+            address,
+            switch,
+            port,
+        }
     }
 
     /// The host's only address besides loopback.
@@ -133,20 +146,36 @@ impl Host {
         run(self.command(program).args(arguments))
     }
 
+    /// Limits what the host receives, in Mbit/s, with a token bucket at the switch; 0 lifts the limit.
+    ///
+    /// # Errors
+    /// [`LabError::Command`] when `tc` fails.
+    pub fn limit_receiving(&self, mbit: u32) -> Result<(), LabError> {
+        shape(&self.switch, &self.port, mbit)
+    }
+
     /// Limits what the host sends, in Mbit/s, with a token bucket; 0 lifts the limit.
     ///
     /// # Errors
     /// [`LabError::Command`] when `tc` fails.
     pub fn limit_sending(&self, mbit: u32) -> Result<(), LabError> {
-        let _ = self.run("tc", &["qdisc", "del", "dev", "eth0", "root"]);
-        if mbit == 0 {
-            return Ok(());
-        }
-        let rate = format!("{mbit}mbit");
-        let shape = [
-            "qdisc", "add", "dev", "eth0", "root", "tbf", "rate", &rate, "burst", "64kb",
-            "latency", "200ms",
-        ];
-        self.run("tc", &shape).map(drop)
+        shape(self.namespace.name(), "eth0", mbit)
     }
+}
+
+/// Puts a token bucket on what leaves an interface, in place of the one before.
+fn shape(namespace: &str, interface: &str, mbit: u32) -> Result<(), LabError> {
+    let tc = |arguments: &str| {
+        let mut command = Command::new("tc");
+        run(command
+            .args(["-n", namespace, "qdisc"])
+            .args(arguments.split(' ')))
+    };
+    if mbit == 0 {
+        // There may be no limit to lift.
+        drop(tc(&format!("del dev {interface} root")));
+        return Ok(());
+    }
+    let rule = format!("replace dev {interface} root tbf rate {mbit}mbit burst 64kb latency 200ms");
+    tc(&rule).map(drop)
 }

@@ -66,13 +66,14 @@ pub fn pack_events(events: &[LearnerEvent]) -> Result<Vec<Vec<u8>>, PayloadError
 /// # Errors
 /// [`PayloadError`] when the content is newer than this program or not events.
 pub fn unpack_events(bytes: &[u8]) -> Result<Vec<LearnerEvent>, PayloadError> {
-    if let Some(version) = version_of(bytes)
-        && version != VERSION
-    {
+    let newer = version_of(bytes).filter(|version| *version != VERSION);
+    if let Some(version) = newer {
         return Err(PayloadError::Version(version));
     }
-    let PayloadIn(_, events) = ciborium::from_reader(bytes).map_err(|_| PayloadError::Malformed)?;
-    Ok(events)
+    match ciborium::from_reader(bytes) {
+        Ok(PayloadIn(VERSION, events)) => Ok(events),
+        _ => Err(PayloadError::Malformed),
+    }
 }
 
 /// The version, read first because a newer one may hold anything after it.

@@ -1,0 +1,286 @@
+//! Roles replaced and removed, malformed entries, shared blobs, positions in holdings bitmaps.
+
+use pishtar_signing::metadata::{Hashes, TargetFile, TargetPath, Targets};
+use serde_json::{Map, Value, json};
+
+use super::*;
+use crate::lesson::Part;
+use crate::target::{FileDraft, LessonDraft, custom};
+
+const COURSE: &str = "math-6-sq";
+
+/// A role under construction: course `math-6-sq` of the ministry unless a path says otherwise.
+struct World(Targets);
+
+impl World {
+    fn new() -> World {
+        World(Targets::empty(1, 0))
+    }
+
+    fn raw(mut self, path: &str, custom: Value) -> World {
+        let Value::Object(custom) = custom else {
+            panic!("custom is an object")
+        };
+        let file = TargetFile {
+            length: 100,
+            hashes: Hashes::of(b"bytes"),
+            custom,
+            extra: Map::new(),
+        };
+        self.0.targets.insert(TargetPath::new(path).unwrap(), file);
+        self
+    }
+
+    fn file(self, id: &str, name: &str, part: Part, content: &str) -> World {
+        let file = FileDraft {
+            part,
+            lang: (part == Part::Captions).then(|| "sr-Cyrl".into()),
+            media_type: "video/mp4".into(),
+            blake3: BlobHash::of(content.as_bytes()),
+            head_bytes: 4000,
+            tail_bytes: 0,
+        };
+        let lesson = LessonDraft {
+            version: 1,
+            title: [("sq", "Thyesë e çuditshme"), ("sr-Cyrl", "Разломци")]
+                .map(|(l, t)| (l.into(), t.into()))
+                .into(),
+            grade: 6,
+            subject: "math".into(),
+            language: "sq".into(),
+            ..LessonDraft::default()
+        };
+        let id = LessonId::new(id).unwrap();
+        let custom = custom(&file, &id, &lesson);
+        self.raw(&format!("{id}/{name}"), Value::Object(custom))
+    }
+
+    fn lesson(self, slug: &str, content: &str) -> World {
+        self.file(
+            &format!("ministry/{COURSE}/{slug}"),
+            "main.mp4",
+            Part::Main,
+            content,
+        )
+    }
+}
+
+fn id(slug: &str) -> LessonId {
+    LessonId::new(&format!("ministry/{COURSE}/{slug}")).unwrap()
+}
+
+#[test]
+fn lessons_survive_the_way_through_targets() {
+    let world = World::new().lesson("a", "video").file(
+        id("a").as_str(),
+        "captions.vtt",
+        Part::Captions,
+        "captions",
+    );
+    let mut catalog = Catalog::new();
+    let (diff, problems) = catalog.replace_role("ministry", COURSE, 1, &world.0);
+    assert_eq!((diff.added, problems), (vec![id("a")], vec![]));
+    let lesson = catalog.lesson(&id("a")).unwrap();
+    assert_eq!(lesson.title.get(&["sr"]), Some("Разломци"));
+    assert_eq!(lesson.title.get(&["sq"]), Some("Thyesë e çuditshme"));
+    assert_eq!(
+        (lesson.grade, &*lesson.subject, &*lesson.course),
+        (6, "math", COURSE)
+    );
+    assert_eq!(lesson.main().blake3, BlobHash::of(b"video"));
+    assert_eq!(
+        lesson.main().head_bytes,
+        100,
+        "never beyond the signed length"
+    );
+    assert_eq!(lesson.files[1].part, Part::Captions);
+    assert_eq!(lesson.files[1].lang.as_deref(), Some("sr-Cyrl"));
+    assert_eq!(lesson.files[1].name(), "captions.vtt");
+    assert_eq!(lesson.total_bytes(), 200);
+}
+
+#[test]
+fn a_new_version_tells_what_changed_and_what_was_withdrawn() {
+    let mut catalog = Catalog::new();
+    let first = World::new()
+        .lesson("a", "1")
+        .lesson("b", "1")
+        .lesson("c", "1")
+        .0;
+    catalog.replace_role("ministry", COURSE, 1, &first);
+    let second = World::new()
+        .lesson("a", "1")
+        .lesson("b", "2")
+        .lesson("d", "1")
+        .0;
+    let (diff, _) = catalog.replace_role("ministry", COURSE, 2, &second);
+    assert_eq!(
+        diff,
+        Diff {
+            added: vec![id("d")],
+            changed: vec![id("b")],
+            withdrawn: vec![id("c")]
+        }
+    );
+    assert!(
+        catalog
+            .file(&BlobHash::of(b"2"))
+            .is_some_and(|(lesson, _)| lesson.id == id("b"))
+    );
+    assert!(
+        catalog
+            .replace_role("ministry", COURSE, 3, &second)
+            .0
+            .is_empty()
+    );
+
+    let diff = catalog.remove_role("ministry", COURSE);
+    assert_eq!(diff.withdrawn, [id("a"), id("b"), id("d")]);
+    assert_eq!(
+        (catalog.lessons().len(), catalog.file(&BlobHash::of(b"1"))),
+        (0, None)
+    );
+    assert_eq!(catalog.role_files("ministry", COURSE), None);
+}
+
+#[test]
+fn a_blob_of_several_lessons_stays_until_the_last_is_gone() {
+    let mut catalog = Catalog::new();
+    let both = World::new().lesson("a", "same").lesson("b", "same").0;
+    catalog.replace_role("ministry", COURSE, 1, &both);
+    let hash = BlobHash::of(b"same");
+    assert_eq!(catalog.files(&hash).count(), 2);
+    catalog.replace_role("ministry", COURSE, 2, &World::new().lesson("b", "same").0);
+    assert_eq!(catalog.file(&hash).unwrap().0.id, id("b"));
+}
+
+#[test]
+fn the_ministry_speaks_for_a_blob_that_others_list_too() {
+    let mut catalog = Catalog::new();
+    let school = World::new()
+        .file("a-school/math-6-sq/x", "main.mp4", Part::Main, "same")
+        .0;
+    catalog.replace_role("a-school", COURSE, 1, &school);
+    catalog.replace_role("ministry", COURSE, 1, &World::new().lesson("x", "same").0);
+    assert_eq!(
+        catalog.file(&BlobHash::of(b"same")).unwrap().0.publisher,
+        "ministry"
+    );
+}
+
+#[test]
+fn malformed_entries_are_left_out_and_named_but_keep_their_place() {
+    let world = World::new()
+        .lesson("good", "good")
+        .raw(
+            "ministry/math-6-sq/bare/main.mp4",
+            json!({"blake3": BlobHash::of(b"bare").to_string()}),
+        )
+        .raw(
+            "ministry/math-6-sq/bad/main.mp4",
+            json!({"blake3": "xyz", "media_type": "video/mp4"}),
+        )
+        .file(
+            "ministry/math-6-sq/orphan",
+            "captions.vtt",
+            Part::Captions,
+            "orphan",
+        )
+        .file(
+            "ministry/math-7-sq/other",
+            "main.mp4",
+            Part::Main,
+            "other course",
+        )
+        .file(
+            "school/math-6-sq/other",
+            "main.mp4",
+            Part::Main,
+            "other publisher",
+        )
+        .raw("ministry/math-6-sq/../x/main.mp4", json!({}))
+        .raw(
+            "ministry/math-6-sq/good/worksheet.pdf",
+            json!({
+                "blake3": BlobHash::of(b"w").to_string(), "media_type": "application/pdf",
+                "part": {"lesson": "ministry/math-6-sq/bare", "kind": "worksheet"},
+            }),
+        );
+    let mut catalog = Catalog::new();
+    let (diff, problems) = catalog.replace_role("ministry", COURSE, 4, &world.0);
+    assert_eq!(diff.added, [id("good")]);
+    let named: Vec<_> = problems
+        .iter()
+        .map(|problem| problem.path.as_str())
+        .collect();
+    assert_eq!(
+        named,
+        [
+            "ministry/math-6-sq/../x/main.mp4",
+            "ministry/math-7-sq/other/main.mp4",
+            "school/math-6-sq/other/main.mp4",
+            "ministry/math-6-sq/bad",
+            "ministry/math-6-sq/bare",
+            "ministry/math-6-sq/good/worksheet.pdf",
+            "ministry/math-6-sq/orphan",
+        ]
+    );
+    assert!(
+        problems[5]
+            .to_string()
+            .contains("it says that it belongs to ministry/math-6-sq/bare")
+    );
+    let (version, files) = catalog.role_files("ministry", COURSE).unwrap();
+    assert_eq!(
+        (version, files.len(), files[0], files[1]),
+        (4, 8, BlobHash::NONE, BlobHash::NONE)
+    );
+    assert_eq!(files[3], BlobHash::of(b"good"));
+    assert_eq!(catalog.file(&BlobHash::NONE), None);
+}
+
+#[test]
+fn titles_are_needed_and_bounded() {
+    for (title, reason) in [
+        (json!({"sq": " "}), "no title"),
+        (json!({"sq": "ë".repeat(4000)}), "longer than 4096"),
+    ] {
+        let lesson = json!({"title": title, "grade": 6, "subject": "math", "language": "sq"});
+        let custom = json!({"blake3": BlobHash::of(b"x").to_string(), "media_type": "video/mp4", "lesson": lesson});
+        let world = World::new().raw("ministry/math-6-sq/x/main.mp4", custom);
+        let (_, problems) = Catalog::new().replace_role("ministry", COURSE, 1, &world.0);
+        assert!(problems[0].reason.contains(reason), "{problems:?}");
+    }
+}
+
+#[test]
+fn the_collection_key_comes_from_the_top_level_role_only() {
+    let key = json!({"epoch": 3, "seal": "07".repeat(32), "ack": "08".repeat(32)});
+    let mut catalog = Catalog::new();
+    let top = World::new()
+        .raw("ministry/collection.json", json!({"collection": key}))
+        .0;
+    assert_eq!(
+        catalog.replace_role("ministry", "targets", 1, &top),
+        (Diff::default(), vec![])
+    );
+    let expected: CollectionKey = serde_json::from_value(key.clone()).unwrap();
+    assert_eq!(catalog.collection_key("ministry"), Some(&expected));
+    assert_eq!(catalog.collection_key("school"), None);
+
+    let bad = World::new()
+        .raw(
+            "ministry/collection.json",
+            json!({"collection": {"epoch": 4}}),
+        )
+        .0;
+    let (_, problems) = catalog.replace_role("ministry", "targets", 2, &bad);
+    assert!(problems[0].reason.contains("malformed"), "{problems:?}");
+    assert_eq!(catalog.collection_key("ministry"), None);
+
+    let elsewhere = World::new()
+        .raw("ministry/collection.json", json!({"collection": key}))
+        .0;
+    catalog.replace_role("ministry", COURSE, 1, &elsewhere);
+    assert_eq!(catalog.collection_key("ministry"), None);
+}

@@ -1,0 +1,232 @@
+//! One targets role read into lessons: what is malformed is left out and named, the rest counts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pishtar_signing::record::CollectionKey;
+use serde_json::{Map, Value};
+
+use crate::catalog::Problem;
+use crate::ids::{BlobHash, LessonId, Word, is_slug};
+use crate::lesson::{Lesson, LessonFile, Localized, Part};
+use crate::target::{self, LessonDraft};
+
+/// The most files of one lesson: main file, captions and worksheets in every language fit ten times over.
+const MAX_FILES: usize = 256;
+
+/// One signed target, borrowed from the metadata.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry<'a> {
+    pub(crate) path: &'a str,
+    pub(crate) length: u64,
+    pub(crate) sha256: Option<[u8; 32]>,
+    pub(crate) custom: &'a Map<String, Value>,
+}
+
+/// A role's contents.
+#[derive(Debug, Default)]
+pub(crate) struct RoleContents {
+    /// Hash of every entry in path order, also of those that are left out.
+    pub(crate) files: Vec<BlobHash>,
+    pub(crate) lessons: Vec<Lesson>,
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) collection: Option<CollectionKey>,
+}
+
+/// Texts that many lessons share, each kept once.
+#[derive(Debug, Default)]
+pub(crate) struct Words(BTreeSet<Word>);
+
+impl Words {
+    fn word(&mut self, text: &str) -> Word {
+        if let Some(known) = self.0.get(text) {
+            return known.clone();
+        }
+        let word = Word::from(text);
+        self.0.insert(word.clone());
+        word
+    }
+}
+
+/// Reads the entries of a delegated (course) role; they come in sorted path order.
+pub(crate) fn course<'a>(
+    publisher: &str,
+    role: &str,
+    entries: impl Iterator<Item = Entry<'a>>,
+    words: &mut Words,
+) -> RoleContents {
+    let mut out = RoleContents::default();
+    let mut lessons: BTreeMap<LessonId, Vec<Entry<'a>>> = BTreeMap::new();
+    for entry in entries {
+        out.files.push(target::blake3_of(entry.custom));
+        match lesson_of(publisher, role, entry.path) {
+            Ok(id) => lessons.entry(id).or_default().push(entry),
+            Err(reason) => out
+                .problems
+                .push(problem(publisher, role, entry.path, reason)),
+        }
+    }
+    for (id, entries) in lessons {
+        match lesson(&id, &entries, words) {
+            Ok((lesson, left_out)) => {
+                out.lessons.push(lesson);
+                out.problems.extend(
+                    left_out
+                        .into_iter()
+                        .map(|(path, reason)| problem(publisher, role, path, reason)),
+                );
+            }
+            Err(reason) => out.problems.push(problem(publisher, role, &id, reason)),
+        }
+    }
+    out
+}
+
+/// Reads the entries of the top-level targets role: no lessons, but the collection key.
+pub(crate) fn top_level<'a>(
+    publisher: &str,
+    entries: impl Iterator<Item = Entry<'a>>,
+) -> RoleContents {
+    let mut out = RoleContents::default();
+    let collection = format!("{publisher}/collection.json");
+    for entry in entries {
+        out.files.push(target::blake3_of(entry.custom));
+        if entry.path != collection {
+            continue;
+        }
+        match entry
+            .custom
+            .get("collection")
+            .map(|value| serde_json::from_value(value.clone()))
+        {
+            Some(Ok(key)) => out.collection = Some(key),
+            Some(Err(error)) => {
+                let reason = format!("its collection key is malformed: {error}");
+                out.problems
+                    .push(problem(publisher, "targets", entry.path, reason));
+            }
+            None => {
+                let reason = "it has no member custom.collection".to_owned();
+                out.problems
+                    .push(problem(publisher, "targets", entry.path, reason));
+            }
+        }
+    }
+    out
+}
+
+fn problem(publisher: &str, role: &str, path: &str, reason: String) -> Problem {
+    let path = path.chars().take(300).collect();
+    Problem {
+        publisher: publisher.into(),
+        role: role.into(),
+        path,
+        reason,
+    }
+}
+
+/// The lesson that a target path belongs to, only inside `<publisher>/<role>/`.
+fn lesson_of(publisher: &str, role: &str, path: &str) -> Result<LessonId, String> {
+    let outside =
+        || format!("a lesson of this role must lie at {publisher}/{role}/<lesson>/<file>");
+    let (id, file) = path.rsplit_once('/').ok_or_else(outside)?;
+    let id = LessonId::new(id).map_err(|_| outside())?;
+    if id.publisher() != publisher || id.course() != role || !is_slug(file) {
+        return Err(outside());
+    }
+    Ok(id)
+}
+
+/// A companion that is left out: its path and the reason.
+type LeftOut<'a> = (&'a str, String);
+
+fn lesson<'a>(
+    id: &LessonId,
+    entries: &[Entry<'a>],
+    words: &mut Words,
+) -> Result<(Lesson, Vec<LeftOut<'a>>), String> {
+    let mut main = None;
+    let mut companions = Vec::new();
+    let mut left_out = Vec::new();
+    for entry in entries {
+        match file(id, entry, words) {
+            Ok((file, Some(draft))) if main.is_none() => main = Some((file, draft)),
+            Ok((_, Some(_))) => return Err("it has two main files".into()),
+            Ok((file, None)) if companions.len() < MAX_FILES => companions.push(file),
+            Ok((_, None)) => left_out.push((
+                entry.path,
+                format!("the lesson has more than {MAX_FILES} files"),
+            )),
+            Err(reason) => left_out.push((entry.path, reason)),
+        }
+    }
+    let Some((main, draft)) = main else {
+        return Err(match left_out.first() {
+            Some((path, reason)) => format!("it has no readable main file; {path}: {reason}"),
+            None => "it has no main file".into(),
+        });
+    };
+    let files = std::iter::once(main).chain(companions).collect();
+    Ok((assemble(id, draft, files, words)?, left_out))
+}
+
+fn file(
+    id: &LessonId,
+    entry: &Entry<'_>,
+    words: &mut Words,
+) -> Result<(LessonFile, Option<LessonDraft>), String> {
+    let (draft, lesson) = target::parse(entry.custom, id)?;
+    let sha256 = entry.sha256.ok_or("it has no SHA-256 hash")?;
+    if entry.length == 0 {
+        return Err("it is empty".into());
+    }
+    let file = LessonFile {
+        path: entry.path.into(),
+        part: draft.part,
+        lang: draft.lang.as_deref().map(|lang| words.word(lang)),
+        media_type: words.word(&draft.media_type),
+        length: entry.length,
+        sha256,
+        blake3: draft.blake3,
+        head_bytes: draft.head_bytes.min(entry.length),
+        tail_bytes: draft.tail_bytes.min(entry.length),
+    };
+    debug_assert!(lesson.is_some() == (file.part == Part::Main));
+    Ok((file, lesson))
+}
+
+fn assemble(
+    id: &LessonId,
+    draft: LessonDraft,
+    files: Box<[LessonFile]>,
+    words: &mut Words,
+) -> Result<Lesson, String> {
+    let localized = |texts: std::collections::BTreeMap<String, String>, words: &mut Words| {
+        Localized::from_pairs(
+            texts
+                .into_iter()
+                .map(|(lang, text)| (words.word(&lang), text)),
+        )
+    };
+    let prerequisites = draft.prerequisites.iter().map(|id| LessonId::new(id));
+    Ok(Lesson {
+        publisher: words.word(id.publisher()),
+        course: words.word(id.course()),
+        version: draft.version,
+        title: localized(draft.title, words),
+        description: localized(draft.description, words),
+        grade: draft.grade,
+        subject: words.word(&draft.subject),
+        language: words.word(&draft.language),
+        duration_s: draft.duration_s,
+        licence: words.word(&draft.licence),
+        author: words.word(&draft.author),
+        curriculum_code: draft.code.into(),
+        prerequisites: prerequisites
+            .collect::<Result<_, _>>()
+            .map_err(|error| error.to_string())?,
+        keywords: draft.keywords.into_iter().map(Into::into).collect(),
+        completion: draft.completion,
+        files,
+        id: id.clone(),
+    })
+}
