@@ -1,0 +1,313 @@
+//! Runs a collector: pull records from a sync point, count them, hand back acknowledgements.
+//!
+//! To a sync point the collector is a peer like any other on `/pishtar/records/1`. It keeps what it pulled
+//! in a record store of its own until it is counted, so a broken connection costs nothing.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use futures::{AsyncRead, AsyncWrite};
+use libp2p::Multiaddr;
+use pishtar_mesh::records::{ExchangeStats, SetKind};
+use pishtar_signing::record::{CollectionSecret, Record};
+use thiserror::Error;
+use tokio::{sync::mpsc, time::Instant};
+use tokio_util::compat::TokioAsyncReadCompatExt;
+
+use super::{CollectError, Collector, IngestReport, Sink};
+use crate::{
+    net::{
+        self, NetConfig, NetEvent, NetHandle, Network, NodeId, NodeKey, Protocol,
+        records::{ExchangeError, ExchangeLimits, initiate, respond},
+    },
+    store::records::{OpenError, RecordOptions, RecordStore, StoreFault},
+};
+
+/// Room for records that are not counted yet; far above what a sync point carries.
+const STORE_BYTES: u64 = 16 << 30;
+/// Records opened and counted in one transaction.
+const INGEST_BATCH: usize = 2048;
+/// Longest wait for the sync point with `--once`.
+const CONNECT: Duration = Duration::from_secs(30);
+/// Shortest time between two exchanges, however many hints come.
+const HINT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Why a round of collecting failed. The next round goes on where this one stopped.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The key, the state or the sink.
+    #[error(transparent)]
+    Collect(#[from] CollectError),
+    /// The records on their way.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The disk.
+    #[error(transparent)]
+    Store(#[from] StoreFault),
+    /// The exchange with the sync point.
+    #[error("the exchange with the sync point ended early: {0}")]
+    Exchange(#[from] ExchangeError),
+    /// The stream to the sync point.
+    #[error("the sync point cannot be asked: {0}")]
+    Stream(#[from] net::OpenError),
+    /// The collector's own network.
+    #[error(transparent)]
+    Net(#[from] net::NetError),
+    /// Nobody there.
+    #[error(
+        "no sync point answers at {0}; check the address (`pishtar status` there prints it) and --network"
+    )]
+    NoAnswer(Multiaddr),
+    /// A folder without records.
+    #[error(
+        "{0} holds no records.redb; give the data folder of a node that is stopped, or a node's address"
+    )]
+    NoRecords(PathBuf),
+}
+
+/// What one round came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Round {
+    /// Records pulled.
+    pub pulled: usize,
+    /// What became of them.
+    pub report: IngestReport,
+    /// Acknowledgements that the other side took.
+    pub acks_given: usize,
+}
+
+/// A collector with its record store.
+pub struct Worker {
+    collector: Collector,
+    store: RecordStore,
+    /// Records in the store that were counted or cannot be: not opened again.
+    seen: BTreeSet<[u8; 32]>,
+}
+
+impl Worker {
+    /// Opens the collector and the record store in `dir`.
+    ///
+    /// # Errors
+    /// [`RunError::Collect`] or [`RunError::Open`].
+    pub fn open(
+        dir: &Path,
+        secret: CollectionSecret,
+        sink: Box<dyn Sink>,
+        home_page: &str,
+    ) -> Result<Self, RunError> {
+        let options = RecordOptions {
+            carry_quota_bytes: STORE_BYTES,
+            ..RecordOptions::default()
+        };
+        let ack_key = secret.public().ack;
+        let collector = Collector::open(dir, secret, sink, home_page)?;
+        let store = RecordStore::open(&dir.join("records.redb"), options)?;
+        store.set_ack_keys(vec![ack_key]);
+        Ok(Self {
+            collector,
+            store,
+            seen: BTreeSet::new(),
+        })
+    }
+
+    /// Pulls all that a sync point has, counts it, and hands back acknowledgements. `open` gives a stream to
+    /// it each time; `peer` is its node id.
+    ///
+    /// # Errors
+    /// [`RunError`]; what was counted until then stays counted.
+    pub async fn round<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        peer: [u8; 32],
+        clock: impl Fn() -> i64,
+        mut open: impl AsyncFnMut() -> Result<S, RunError>,
+    ) -> Result<Round, RunError> {
+        let mut round = Round::default();
+        loop {
+            let stats = self.exchange(open().await?, peer, clock()).await?;
+            round.pulled += stats.records_in;
+            round.acks_given += stats.acks_out;
+            let acknowledged = self.ingest(&mut round.report, clock()).await?;
+            if !stats.more && acknowledged == 0 {
+                self.store.expire(clock()).await?;
+                return Ok(round);
+            }
+        }
+    }
+
+    async fn exchange<S>(
+        &self,
+        stream: S,
+        peer: [u8; 32],
+        now: i64,
+    ) -> Result<ExchangeStats, RunError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        Ok(initiate(stream, &self.store, peer, now, ExchangeLimits::default()).await?)
+    }
+
+    /// Counts what the store holds and was not seen; returns how many acknowledgements are new.
+    async fn ingest(&mut self, report: &mut IngestReport, now: i64) -> Result<usize, RunError> {
+        let snapshot = self.store.snapshot(SetKind::Records);
+        let held: BTreeSet<_> = snapshot.entries().iter().map(|entry| entry.id).collect();
+        self.seen.retain(|id| held.contains(id));
+        let fresh: Vec<_> = held.difference(&self.seen).copied().collect();
+        let mut acknowledged = 0;
+        for ids in fresh.chunks(INGEST_BATCH) {
+            let bytes = self.store.load(SetKind::Records, ids)?;
+            let records: Vec<_> = bytes
+                .into_iter()
+                .filter_map(|bytes| Record::parse(bytes).ok())
+                .collect();
+            let (acks, batch) = self.collector.ingest(&records, now)?;
+            report.add(batch);
+            self.seen.extend(ids);
+            let acks = acks.iter().map(|ack| ack.to_bytes().to_vec()).collect();
+            acknowledged += self
+                .store
+                .store(SetKind::Acks, acks, [0; 32], now)
+                .await?
+                .accepted;
+        }
+        Ok(acknowledged)
+    }
+
+    /// One round with the records in the data folder of a stopped node.
+    ///
+    /// # Errors
+    /// [`RunError::NoRecords`] when it is no such folder, else as [`Worker::round`].
+    pub async fn round_with_folder(
+        &mut self,
+        folder: &Path,
+        clock: impl Fn() -> i64,
+    ) -> Result<Round, RunError> {
+        let path = folder.join("records.redb");
+        if !path.exists() {
+            return Err(RunError::NoRecords(folder.to_owned()));
+        }
+        let theirs = RecordStore::open(&path, RecordOptions::default())?;
+        theirs.set_ack_keys(vec![self.collector.secret.public().ack]);
+        let now = clock();
+        let (streams, mut waiting) = mpsc::unbounded_channel::<tokio::io::DuplexStream>();
+        let serving = async {
+            while let Some(stream) = waiting.recv().await {
+                // The collector's side reports what went wrong.
+                drop(
+                    respond(
+                        stream.compat(),
+                        &theirs,
+                        [0; 32],
+                        now,
+                        ExchangeLimits::default(),
+                    )
+                    .await,
+                );
+            }
+        };
+        let rounds = async {
+            let result = self
+                .round([0; 32], clock, async || {
+                    let (ours, other) = tokio::io::duplex(64 << 10);
+                    drop(streams.send(other));
+                    Ok(ours.compat())
+                })
+                .await;
+            drop(streams);
+            result
+        };
+        let (result, ()) = futures::join!(rounds, serving);
+        result
+    }
+
+    /// Joins the mesh as a peer that only dials `sync_point`, and collects: once, or on every hint and
+    /// every `period` until the future is dropped. `told` hears of each round.
+    ///
+    /// # Errors
+    /// [`RunError`] when the network cannot start; with `once` also when the round fails. Without `once` a
+    /// failed round is told and tried again.
+    pub async fn run(
+        &mut self,
+        plan: &Plan,
+        told: &mut dyn FnMut(Result<Round, RunError>),
+    ) -> Result<(), RunError> {
+        let (net, mut events) = Network::start(self.net_config(plan))?;
+        let result = self.follow(plan, &net, &mut events, told).await;
+        net.shutdown().await;
+        result
+    }
+
+    fn net_config(&self, plan: &Plan) -> NetConfig {
+        let mut config = NetConfig::new(NodeKey::from_seed(self.collector.state.node_seed()));
+        config.listen = Vec::new();
+        config.tag.clone_from(&plan.network);
+        config.mdns = false;
+        config.dial = vec![plan.sync_point.clone()];
+        config
+    }
+
+    async fn follow(
+        &mut self,
+        plan: &Plan,
+        net: &NetHandle,
+        events: &mut mpsc::Receiver<NetEvent>,
+        told: &mut dyn FnMut(Result<Round, RunError>),
+    ) -> Result<(), RunError> {
+        let started = Instant::now();
+        let (mut peer, mut last): (Option<NodeId>, Option<Instant>) = (None, None);
+        let mut due = started + CONNECT;
+        loop {
+            match tokio::time::timeout_at(due, events.recv()).await {
+                Ok(None) => return Err(RunError::NoAnswer(plan.sync_point.clone())),
+                Ok(Some(NetEvent::Connected { peer: there, .. })) => {
+                    peer = Some(there);
+                    due = Instant::now();
+                }
+                Ok(Some(NetEvent::Disconnected { peer: gone })) if peer == Some(gone) => {
+                    peer = None
+                }
+                Ok(Some(NetEvent::Hint { .. })) => {
+                    due = due.min(last.unwrap_or(started) + HINT_PAUSE)
+                }
+                Ok(Some(_)) => {}
+                Err(_) => {
+                    let round = match peer {
+                        Some(peer) => {
+                            self.round(peer.0, unix_now, async || {
+                                Ok(net.open(peer, Protocol::Records).await?)
+                            })
+                            .await
+                        }
+                        None => Err(RunError::NoAnswer(plan.sync_point.clone())),
+                    };
+                    if plan.once {
+                        return round.map(|round| told(Ok(round)));
+                    }
+                    told(round);
+                    last = Some(Instant::now());
+                    due = Instant::now() + plan.period;
+                }
+            }
+        }
+    }
+}
+
+/// How to collect from the mesh.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Where the sync point listens.
+    pub sync_point: Multiaddr,
+    /// The network's name.
+    pub network: String,
+    /// Time between rounds when nothing hints at new records.
+    pub period: Duration,
+    /// Whether to stop after one round.
+    pub once: bool,
+}
+
+/// The system clock in Unix seconds.
+pub(super) fn unix_now() -> i64 {
+    jiff::Timestamp::now().as_second()
+}
