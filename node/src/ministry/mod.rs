@@ -1,1 +1,153 @@
-//! The ministry's workshop: keys, lessons, signatures and the published folder.
+//! The ministry's workshop: keys, lessons, signatures and the published folder (`pishtar ministry …`).
+//!
+//! A workshop is a folder: `keys/` (secret), `files/` (lesson bytes by SHA-256), `staged/` (the newest text of every
+//! role, signed or not) and, once published, `published/`. Every command may be repeated; none leaves a half-written
+//! role behind.
+
+mod add;
+mod error;
+mod files;
+mod init;
+mod keys;
+mod publish;
+mod roles;
+mod rotate;
+mod sign;
+mod status;
+mod verify;
+mod withdraw;
+mod workshop;
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use pishtar_signing::UnixSeconds;
+
+pub use error::MinistryError;
+pub use verify::{Verified, verify};
+
+/// What a ministry's clerk does.
+#[derive(Debug, Clone, Subcommand)]
+pub enum MinistryCommand {
+    /// Make a new workshop with its keys
+    Init {
+        /// The folder of the workshop, new or empty
+        dir: PathBuf,
+    },
+    /// Add or change lessons: a folder of files and a table that describes them
+    Add {
+        /// The folder of the workshop
+        dir: PathBuf,
+        /// The folder with videos, captions, worksheets and pictures
+        #[arg(long)]
+        from: PathBuf,
+        /// The table (CSV in UTF-8); without it lessons.csv in the folder
+        #[arg(long)]
+        csv: Option<PathBuf>,
+        /// Share the files with the folder instead of copying them: saves space, but they must never be edited in place
+        #[arg(long)]
+        link: bool,
+    },
+    /// Take a lesson out of the catalogue
+    Withdraw {
+        /// The folder of the workshop
+        dir: PathBuf,
+        /// The lesson's id, for example ministry/math-6-sq/thyesat
+        lesson: String,
+    },
+    /// Sign what waits for signatures
+    Sign {
+        /// The folder of the workshop
+        dir: PathBuf,
+        /// Only this role: root, targets or a course such as math-6-sq
+        #[arg(long)]
+        role: Option<String>,
+        /// Sign with this key file, which may lie on a stick; without it with every key in the workshop
+        #[arg(long)]
+        key: Vec<PathBuf>,
+        /// Also renew what is not new, so that it expires later
+        #[arg(long)]
+        renew: bool,
+    },
+    /// Write the signed catalogue and its files into a folder that nodes and any TUF client can read
+    Publish {
+        /// The folder of the workshop
+        dir: PathBuf,
+        /// Where to; without it published/ in the workshop
+        #[arg(long)]
+        to: Option<PathBuf>,
+    },
+    /// Check a published folder from its first root file alone: every signature, every file, every byte
+    Verify {
+        /// The published folder
+        out: PathBuf,
+        /// The first root file that schools were given; without it the folder's own 1.root.json
+        #[arg(long)]
+        root: Option<PathBuf>,
+    },
+    /// Replace a key by a new one
+    Rotate {
+        /// The folder of the workshop
+        dir: PathBuf,
+        /// Whose key: root, targets, snapshot, timestamp, courses or collection
+        #[arg(long)]
+        role: String,
+        /// Which of the root keys to replace, for example root-2
+        #[arg(long)]
+        replace: Option<String>,
+    },
+    /// Say what is signed, what waits, and what expires when
+    Status {
+        /// The folder of the workshop
+        dir: PathBuf,
+    },
+}
+
+/// Carries out one command; what people should read goes to standard output.
+///
+/// # Errors
+/// [`MinistryError`]: a sentence that names the remedy; [`MinistryError::is_usage`] tells exit code 2 from 1.
+pub fn run(command: MinistryCommand) -> Result<(), MinistryError> {
+    let now = now();
+    let said = match command {
+        MinistryCommand::Init { dir } => init::init(&dir, now),
+        MinistryCommand::Add {
+            dir,
+            from,
+            csv,
+            link,
+        } => {
+            let storing = if link {
+                files::Storing::HardLink
+            } else {
+                files::Storing::Copy
+            };
+            add::add(&dir, &from, csv.as_deref(), storing, now)
+        }
+        MinistryCommand::Withdraw { dir, lesson } => withdraw::withdraw(&dir, &lesson, now),
+        MinistryCommand::Sign {
+            dir,
+            role,
+            key,
+            renew,
+        } => sign::sign(&dir, role.as_deref(), &key, renew, now),
+        MinistryCommand::Publish { dir, to } => publish::publish(&dir, to.as_deref(), now),
+        MinistryCommand::Verify { out, root } => {
+            verify(&out, root.as_deref(), now).map(|verified| verified.to_string())
+        }
+        MinistryCommand::Rotate { dir, role, replace } => {
+            rotate::rotate(&dir, &role, replace.as_deref(), now)
+        }
+        MinistryCommand::Status { dir } => status::status(&dir, now),
+    }?;
+    println!("{}", said.trim_end());
+    Ok(())
+}
+
+/// The system's clock: a publisher's machine is expected to have one.
+fn now() -> UnixSeconds {
+    jiff::Timestamp::now().as_second()
+}
+
+#[cfg(test)]
+mod tests;

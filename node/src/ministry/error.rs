@@ -1,0 +1,136 @@
+//! What can go wrong in the workshop, each with its remedy.
+
+use std::io;
+use std::path::Path;
+
+use pishtar_catalog::import::{EXAMPLE_HEADER, ImportErrors, TABLE_NAME};
+use pishtar_signing::repository::RepositoryError;
+
+/// Why a `pishtar ministry` command did not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum MinistryError {
+    /// The folder is something else.
+    #[error("{0} is not a ministry's workshop: make one with `pishtar ministry init {0}`")]
+    NotAWorkshop(String),
+    /// `init` on a folder with something in it.
+    #[error("{0} is not empty: give a new folder, so that no key is overwritten")]
+    NotEmpty(String),
+    /// Another command works on it.
+    #[error("another `pishtar ministry` command works in {0}: wait until it ends")]
+    Locked(String),
+    /// The source folder is not there.
+    #[error("{0} is not a folder: give the folder with the lessons' files after --from")]
+    NoFolder(String),
+    /// No table.
+    #[error(
+        "there is no table {0}: write {TABLE_NAME} into the folder or give another with --csv. \
+         Its first row names the columns, for example {EXAMPLE_HEADER}"
+    )]
+    NoTable(String),
+    /// The table or the files have faults; nothing was added.
+    #[error("nothing was added, because of the table {table}:\n{errors}")]
+    Import {
+        /// The table.
+        table: String,
+        /// Every fault.
+        errors: ImportErrors,
+    },
+    /// A lesson that is not there.
+    #[error("there is no lesson {lesson}: {hint}")]
+    UnknownLesson {
+        /// As written.
+        lesson: String,
+        /// What there is.
+        hint: String,
+    },
+    /// A role that is not there.
+    #[error("there is no role {role}: it is one of {known}")]
+    UnknownRole {
+        /// As written.
+        role: String,
+        /// What there is.
+        known: String,
+    },
+    /// A key file that cannot be used.
+    #[error("{path} is not a key that can be used: {reason}")]
+    Key {
+        /// The file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// A key that the command needs is not in the workshop.
+    #[error(
+        "the {role} key ({name}) is not in {keys}: bring it back there, then repeat the command"
+    )]
+    MissingKey {
+        /// Whose key.
+        role: String,
+        /// File name or key id.
+        name: String,
+        /// The keys folder.
+        keys: String,
+    },
+    /// Nothing to sign with.
+    #[error("none of the keys given may sign what waits:\n{0}")]
+    NothingSigned(String),
+    /// Thresholds are missing.
+    #[error(
+        "not published, because signatures are missing:\n{0}Sign with `pishtar ministry sign`, then publish again"
+    )]
+    Unsigned(String),
+    /// The place to publish to belongs to another catalogue.
+    #[error("{0} holds another publisher's catalogue: publish into a new folder with --to")]
+    ForeignOut(String),
+    /// A stored file is gone.
+    #[error(
+        "the file of {target} is missing from the workshop ({path}): add the lesson again from its folder"
+    )]
+    LostFile {
+        /// The target.
+        target: String,
+        /// Where it should be.
+        path: String,
+    },
+    /// The staged metadata is damaged or cannot be edited so.
+    #[error("the workshop's metadata: {0}")]
+    Repository(#[from] RepositoryError),
+    /// A published folder that does not verify.
+    #[error("{0}")]
+    NotVerified(String),
+    /// The disk.
+    #[error("{doing} {path} failed: {source}")]
+    Io {
+        /// Reading, writing, …
+        doing: &'static str,
+        /// The file or folder.
+        path: String,
+        /// The system's words.
+        source: io::Error,
+    },
+}
+
+impl MinistryError {
+    /// Was the command itself wrong (exit code 2), rather than its work failing (exit code 1)?
+    pub fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            MinistryError::NotAWorkshop(_)
+                | MinistryError::NotEmpty(_)
+                | MinistryError::NoFolder(_)
+                | MinistryError::NoTable(_)
+                | MinistryError::UnknownLesson { .. }
+                | MinistryError::UnknownRole { .. }
+        )
+    }
+
+    /// For `map_err` on file operations.
+    pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> MinistryError {
+        let path = path.display().to_string();
+        move |source| MinistryError::Io {
+            doing,
+            path,
+            source,
+        }
+    }
+}

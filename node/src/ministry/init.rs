@@ -1,0 +1,95 @@
+//! `pishtar ministry init`: keys, the first root and an empty catalogue.
+
+use std::path::Path;
+
+use pishtar_catalog::BlobHash;
+use pishtar_signing::UnixSeconds;
+use pishtar_signing::key::SigningKey;
+use pishtar_signing::metadata::{Hashes, TargetFile, TargetPath};
+use pishtar_signing::record::CollectionKey;
+use pishtar_signing::repository::{NewRepository, Repository, Signatories};
+use serde_json::{Map, json};
+
+use super::error::MinistryError;
+use super::files;
+use super::keys;
+use super::roles::{OFFLINE_LIFETIME, Staged};
+use super::workshop::{Workshop, create_dir};
+
+/// How many root keys there are, and how many must sign: one may be lost, one may be stolen.
+const ROOT_KEYS: usize = 3;
+const ROOT_THRESHOLD: u64 = 2;
+
+pub(super) fn init(dir: &Path, now: UnixSeconds) -> Result<String, MinistryError> {
+    create_dir(dir)?;
+    let mut entries = std::fs::read_dir(dir).map_err(MinistryError::io("reading", dir))?;
+    if entries.next().is_some() {
+        return Err(MinistryError::NotEmpty(dir.display().to_string()));
+    }
+    let keys_dir = dir.join("keys");
+    create_dir(&keys_dir)?;
+    let make = |name: &str| keys::create(&keys_dir, name);
+    let roots = (1..=ROOT_KEYS)
+        .map(|number| make(&format!("root-{number}")))
+        .collect::<Result<Vec<_>, _>>()?;
+    let (targets, snapshot, timestamp) = (make("targets")?, make("snapshot")?, make("timestamp")?);
+    let courses = make("courses")?;
+    let collection = keys::create_collection(&keys_dir, 1)?;
+
+    let workshop = Workshop::create(dir, keys::public_bytes(&courses))?;
+    let expires = now + OFFLINE_LIFETIME;
+    let mut repository = Repository::create(NewRepository {
+        root: Signatories {
+            keys: roots.iter().map(SigningKey::public).collect(),
+            threshold: ROOT_THRESHOLD,
+        },
+        targets: Signatories::one(targets.public()),
+        snapshot: Signatories::one(snapshot.public()),
+        timestamp: Signatories::one(timestamp.public()),
+        root_expires: expires,
+        targets_expires: expires,
+    })?;
+    let (path, file) = store_collection(&workshop, &collection.public())?;
+    repository.edit_targets(expires, |targets| drop(targets.insert(path, file)))?;
+    Staged::new(&workshop, repository).save()?;
+    Ok(words(&workshop))
+}
+
+/// Stores the collection key's public half: a target that any TUF client can fetch, its text repeated inline for nodes.
+pub(super) fn store_collection(
+    workshop: &Workshop,
+    key: &CollectionKey,
+) -> Result<(TargetPath, TargetFile), MinistryError> {
+    let mut bytes = serde_json::to_vec(key).expect("numbers and hex strings are JSON");
+    bytes.push(b'\n');
+    let hashes = Hashes::of(&bytes);
+    files::store_bytes(workshop, &hashes, &bytes)?;
+    let mut custom = Map::new();
+    custom.insert("collection".into(), json!(key));
+    custom.insert("blake3".into(), json!(BlobHash::of(&bytes)));
+    let path = TargetPath::new(format!("{}/collection.json", workshop.about.publisher))
+        .expect("it is short");
+    Ok((
+        path,
+        TargetFile {
+            length: bytes.len() as u64,
+            hashes,
+            custom,
+            extra: Map::new(),
+        },
+    ))
+}
+
+fn words(workshop: &Workshop) -> String {
+    let dir = workshop.shown();
+    format!(
+        "The workshop {dir} is ready.\n\
+         Secret keys are in {dir}/keys:\n\
+         \x20 root-1, root-2, root-3   any two sign the root. After the first publication move them to three sticks in three safes\n\
+         \x20 targets                  signs the list of courses. Keep it offline too\n\
+         \x20 courses                  signs lessons\n\
+         \x20 snapshot, timestamp      needed at every publication\n\
+         \x20 collection               opens learners' records: only the collector needs it, keep a copy in a safe\n\
+         Next: pishtar ministry add {dir} --from FOLDER --csv FILE, then sign {dir}, then publish {dir}"
+    )
+}
