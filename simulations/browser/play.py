@@ -17,6 +17,8 @@ BROWSER = {
     ],
 }  # fmt: skip
 PLAYED_S = 9
+# The lab looks for this name on every disk: it must not be readable anywhere.
+LEARNER = "Kanarina Pishtare"
 LIMIT_MS = 60_000
 
 
@@ -25,7 +27,7 @@ def play(page, base, lesson):
     page.goto(base + "/")
     page.locator(f'a[href*="{lesson}"]').first.click()
     if page.locator("#who[open]").count():
-        page.fill("#who-name", "Arta")
+        page.fill("#who-name", LEARNER)
         page.click('#who button[value="start"]')
     video = page.locator("#player")
     video.wait_for()
