@@ -66,6 +66,7 @@ impl Ministry {
     }
 
     fn publish(&self) {
+        pishtar(&["ministry", "sign", text(&self.workshop)]).expect("sign");
         pishtar(&["ministry", "publish", text(&self.workshop)]).expect("publish");
         pishtar(&["ministry", "verify", text(&self.published())]).expect("verify");
     }
