@@ -35,9 +35,11 @@ impl TrustedSet {
         let mut refused = None;
         for earlier in chain.into_iter().rev() {
             match replay(earlier, &mut files) {
-                Ok(outcome) => {
-                    outcome.targets().for_each(&mut each);
-                    let mut set = outcome.set;
+                Ok((mut set, roles)) => {
+                    // Read once more rather than kept, so that a large catalogue is never in memory as a whole.
+                    for file in roles {
+                        each(accept(&set, &file, &mut files)?);
+                    }
                     (set.root, set.root_held) = (newest.root, newest.root_held);
                     set.forget_rotated();
                     return Ok(set);
@@ -53,18 +55,28 @@ impl TrustedSet {
     }
 }
 
+/// The state that the files lead to under the root of `set`, and its targets files in the order of the walk.
 fn replay(
     set: TrustedSet,
     files: &mut impl FnMut(&MetaFile) -> Option<Vec<u8>>,
-) -> Result<super::Outcome, TrustError> {
+) -> Result<(TrustedSet, Vec<MetaFile>), TrustError> {
     // Expiry is not looked at: what expired on this disk is still the floor.
     let mut update = Update::after_roots(set, 0, Policy::Offline);
     loop {
         match update.next() {
             Step::Fetch { file, .. } => {
                 update.provide(&file, files(&file).map_or(Fetched::Absent, Fetched::Bytes))?;
+                update.drop_bytes();
             }
-            Step::Done(outcome) => return Ok(*outcome),
+            Step::Done(outcome) => {
+                let files = outcome.new_files.into_iter().map(|(file, _)| file);
+                return Ok((
+                    outcome.set,
+                    files
+                        .filter(|file| file.role.targets_role().is_some())
+                        .collect(),
+                ));
+            }
             Step::Over => {
                 return Err(TrustError::Missing {
                     file: MetaFile::timestamp(),
@@ -72,4 +84,18 @@ fn replay(
             }
         }
     }
+}
+
+fn accept(
+    set: &TrustedSet,
+    file: &MetaFile,
+    files: &mut impl FnMut(&MetaFile) -> Option<Vec<u8>>,
+) -> Result<AcceptedRole, TrustError> {
+    let changed = || TrustError::Hash {
+        file: file.clone(),
+        listed_in: MetaRole::Snapshot,
+    };
+    let role = file.role.targets_role().ok_or_else(changed)?;
+    let bytes = files(file).ok_or_else(|| TrustError::Missing { file: file.clone() })?;
+    set.accept(&role, &bytes).ok_or_else(changed)
 }

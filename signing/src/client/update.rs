@@ -113,6 +113,13 @@ impl Update {
         }
     }
 
+    /// Keeps only the name of the file provided last, for who can read it again.
+    pub(super) fn drop_bytes(&mut self) {
+        if let Some((_, bytes)) = self.new_files.last_mut() {
+            *bytes = Vec::new();
+        }
+    }
+
     fn next_root(&self) -> (MetaFile, u64) {
         let version = self.set.root.version.saturating_add(1);
         (MetaFile::new(MetaRole::Root, version), MAX_ROOT_BYTES)

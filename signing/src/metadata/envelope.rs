@@ -175,6 +175,12 @@ impl<T: Document> Envelope<T> {
         })
     }
 
+    /// The document in bytes that were verified before, without making their canonical form again.
+    pub(crate) fn parse_verified(bytes: &[u8]) -> Result<T, MetadataError> {
+        let mut file = canonical::parse(bytes, u64::MAX)?;
+        T::from_signed(file.get_mut("signed").map(Value::take).unwrap_or_default())
+    }
+
     /// An unsigned file with this content.
     ///
     /// # Errors
