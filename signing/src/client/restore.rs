@@ -41,7 +41,7 @@ impl TrustedSet {
                         each(accept(&set, &file, &mut files)?);
                     }
                     (set.root, set.root_held) = (newest.root, newest.root_held);
-                    set.forget_rotated();
+                    set.mark_rotated();
                     return Ok(set);
                 }
                 // Signed for an earlier root, perhaps. The verdict under the newest root is the one to report.

@@ -26,6 +26,9 @@ pub struct TrustedSet {
     pub(super) root_held: Held,
     pub(super) timestamp: Option<TrustedTimestamp>,
     pub(super) snapshot: Option<TrustedSnapshot>,
+    /// A newer root took the keys away that signed `timestamp` or `snapshot`: both are kept only to read the lessons
+    /// back after a restart. They are no floors, and nobody else would believe them.
+    pub(super) rotated: bool,
     pub(super) targets: BTreeMap<RoleName, TrustedTargets>,
 }
 
@@ -73,6 +76,7 @@ impl TrustedSet {
             root_held,
             timestamp: None,
             snapshot: None,
+            rotated: false,
             targets: BTreeMap::new(),
         })
     }
@@ -99,6 +103,9 @@ impl TrustedSet {
 
     /// When the first of the held files expires: FRESH means that this lies ahead. `None` before the first update.
     pub fn fresh_until(&self) -> Option<UnixSeconds> {
+        if self.rotated {
+            return None;
+        }
         let top = [
             &self.timestamp.as_ref()?.held,
             &self.snapshot.as_ref()?.held,
@@ -120,7 +127,8 @@ impl TrustedSet {
         self.targets.keys()
     }
 
-    /// Every file that this state rests on, in the order in which a client asks for them: what we can serve to others.
+    /// Every file that this state rests on, in the order in which a client asks for them: what must stay on disk.
+    /// Of these, those whose [`TrustedSet::version`] is known may be served to others.
     pub fn held(&self) -> impl Iterator<Item = MetaFile> + '_ {
         let roots = (self.first_root..=self.root.version)
             .map(|version| MetaFile::new(MetaRole::Root, version));
@@ -139,6 +147,7 @@ impl TrustedSet {
     fn held_of(&self, role: &MetaRole) -> Option<&Held> {
         match role {
             MetaRole::Root => Some(&self.root_held),
+            MetaRole::Timestamp | MetaRole::Snapshot if self.rotated => None,
             MetaRole::Timestamp => self.timestamp.as_ref().map(|timestamp| &timestamp.held),
             MetaRole::Snapshot => self.snapshot.as_ref().map(|snapshot| &snapshot.held),
             MetaRole::Targets => self.targets.get("targets").map(|targets| &targets.held),
@@ -170,21 +179,27 @@ impl TrustedSet {
         })
     }
 
-    /// TUF 5.3.11: after a rotation of timestamp or snapshot keys both files are forgotten, and with them the version
-    /// floors that a thief of those keys may have driven up (fast-forward recovery).
+    /// TUF 5.3.11: after a rotation of timestamp or snapshot keys neither file counts any more, and with them go the
+    /// version floors that a thief of those keys may have driven up (fast-forward recovery).
     ///
     /// "Rotated" is read as: the keys that signed what we hold no longer reach the new threshold. A key added beside
-    /// them forgets nothing.
-    pub(super) fn forget_rotated(&mut self) {
+    /// them ends nothing.
+    pub(super) fn mark_rotated(&mut self) {
         let timestamp_stands = self
             .timestamp
             .as_ref()
-            .is_some_and(|t| self.root.timestamp.is_met_by(&t.held.signers));
+            .is_none_or(|t| self.root.timestamp.is_met_by(&t.held.signers));
         let snapshot_stands = self
             .snapshot
             .as_ref()
             .is_none_or(|s| self.root.snapshot.is_met_by(&s.held.signers));
-        if !timestamp_stands || !snapshot_stands {
+        self.rotated |= !timestamp_stands || !snapshot_stands;
+    }
+
+    /// Drops what [`TrustedSet::mark_rotated`] marked, at the latest when new files are to be judged.
+    pub(super) fn forget_rotated(&mut self) {
+        self.mark_rotated();
+        if std::mem::take(&mut self.rotated) {
             self.timestamp = None;
             self.snapshot = None;
         }

@@ -266,6 +266,13 @@ fn roots_that_arrive_alone_are_salvaged_and_survive_a_restart() {
     let salvaged = halting.salvage().unwrap();
     assert_eq!(names(&salvaged.new_files), ["2.root.json"]);
     assert_eq!(salvaged.set.version(&MetaRole::Timestamp), None);
+    assert_eq!(salvaged.set.version(&MetaRole::Snapshot), None);
+    // Still on disk for the restart, and the lessons with them.
+    let kept: Vec<MetaFile> = client.held().chain([second]).collect();
+    assert!(
+        kept.iter()
+            .all(|file| salvaged.set.held().any(|held| held == *file))
+    );
 
     let mut disk = old.clone();
     disk.insert("2.root.json".to_owned(), root);

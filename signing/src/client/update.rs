@@ -17,6 +17,7 @@ use super::{
 /// arrived. A device thus holds, and gives to its neighbours, only whole catalogues; floors rise with the install.
 #[derive(Debug)]
 pub struct Update {
+    before: TrustedSet,
     set: TrustedSet,
     now: UnixSeconds,
     policy: Policy,
@@ -47,11 +48,14 @@ impl Update {
     }
 
     /// An update that takes the root as it is. For own files, whose chain of roots was read before.
-    pub(super) fn after_roots(set: TrustedSet, now: UnixSeconds, policy: Policy) -> Update {
+    pub(super) fn after_roots(before: TrustedSet, now: UnixSeconds, policy: Policy) -> Update {
+        let mut set = before.clone();
+        set.forget_rotated();
         let walk = Walk::new(&set);
         let wanted = Some((MetaFile::timestamp(), MAX_TIMESTAMP_BYTES));
         let (stage, new_files) = (Stage::Timestamp, Vec::new());
         Update {
+            before,
             set,
             now,
             policy,
@@ -234,7 +238,9 @@ impl Update {
             .take_while(|(file, _)| file.role == MetaRole::Root)
             .cloned()
             .collect();
-        let set = self.set.clone();
+        let mut set = self.before.clone();
+        (set.root, set.root_held) = (self.set.root.clone(), self.set.root_held.clone());
+        set.mark_rotated();
         let removed_roles: Vec<RoleName> = Vec::new();
         self.salvage = Some(Box::new(Outcome {
             set,
@@ -246,7 +252,6 @@ impl Update {
 
     fn fail(&mut self) {
         if self.stage == Stage::Roots && self.new_roots > 0 {
-            self.set.forget_rotated();
             self.keep_salvage();
         }
         self.stage = Stage::Over;
