@@ -29,8 +29,8 @@ pub(super) struct Counted {
     pub(super) contiguous: BTreeMap<LogKey, u64>,
 }
 
-/// Progress that changes in this transaction: before and after, and the latest hour that a device named.
-type Changes = BTreeMap<(LearnerId, LessonRef), (Progress, Progress, u32)>;
+/// Progress that changes in this transaction: before and after.
+type Changes = BTreeMap<(LearnerId, LessonRef), (Progress, Progress)>;
 
 impl State {
     /// Counts, merges, and writes the statements that follow to the outbox; durable on return.
@@ -44,18 +44,18 @@ impl State {
             return Ok(Counted::default());
         }
         self.write(|tables| {
+            let now_hour = u32::try_from(now.max(0) / 3600).unwrap_or(u32::MAX);
             let (mut counted, mut changes) = (Counted::default(), Changes::new());
             for record in records {
                 if count_one(tables, record, &mut counted)? {
-                    merge(tables, record, &mut changes)?;
+                    merge(tables, record, now_hour, &mut changes)?;
                 }
             }
-            for (key, (before, mut after, hour)) in changes {
+            for (key, (before, mut after)) in changes {
                 let change = Change {
                     learner: &key.0,
                     lesson: &key.1,
                     before: &before,
-                    hour,
                     now,
                 };
                 for statement in vocabulary.statements(&change, &mut after) {
@@ -96,19 +96,22 @@ fn count_one(
 fn merge(
     tables: &mut Tables<'_>,
     record: &OpenedRecord,
+    now_hour: u32,
     changes: &mut Changes,
 ) -> Result<(), redb::Error> {
     for event in &record.events {
         let key = (event.learner.clone(), event.lesson.clone());
         if !changes.contains_key(&key) {
             let held = tables.progress(&key)?;
-            changes.insert(key.clone(), (held.clone(), held, 0));
+            changes.insert(key.clone(), (held.clone(), held));
         }
-        let (_, after, hour) = changes
+        let (_, after) = changes
             .get_mut(&key)
             .expect("it was put there if it was missing");
         after.lesson.apply(DeviceId(record.device), event);
-        *hour = (*hour).max(record.header.hour);
+        if record.header.hour <= now_hour {
+            after.hour = after.hour.max(record.header.hour);
+        }
     }
     Ok(())
 }

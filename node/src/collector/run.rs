@@ -219,6 +219,7 @@ impl Worker {
             result
         };
         let (result, ()) = futures::join!(rounds, serving);
+        theirs.close().await;
         result
     }
 

@@ -36,6 +36,8 @@ pub(super) struct Progress {
     pub(super) initialized: bool,
     /// Whether `completed` was stated; the video profile allows it once.
     pub(super) completed: bool,
+    /// The latest hour since 1970 that a device named, not later than the collector's clock then.
+    pub(super) hour: u32,
 }
 
 /// `collector.redb`.

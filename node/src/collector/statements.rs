@@ -17,10 +17,17 @@ pub(super) struct Change<'a> {
     pub(super) learner: &'a LearnerId,
     pub(super) lesson: &'a LessonRef,
     pub(super) before: &'a Progress,
-    /// The latest hour since 1970 that a device named.
-    pub(super) hour: u32,
     /// The collector's clock, Unix seconds.
     pub(super) now: i64,
+}
+
+/// What one statement says beside who and when.
+struct Part {
+    verb: &'static str,
+    object: Value,
+    result: Value,
+    /// Tells it from other statements with this verb in this registration; empty where there is one only.
+    distinct: String,
 }
 
 /// Names actors, lessons and registrations.
@@ -49,30 +56,50 @@ impl Vocabulary {
     /// The statements that follow from the change; marks in `after` which of the single ones were made.
     pub(super) fn statements(&self, change: &Change<'_>, after: &mut Progress) -> Vec<String> {
         let mut parts = Vec::new();
+        let video = || self.video(change.lesson);
         if !after.initialized {
             after.initialized = true;
-            parts.push(("initialized", json!(null)));
+            parts.push(Part::new(
+                "initialized",
+                video(),
+                Value::Null,
+                String::new(),
+            ));
         }
         let before = &change.before.lesson;
         for (key, attempt) in &after.lesson.attempts {
             if before.attempts.get(key) != Some(attempt) {
-                parts.push(("answered", answered(attempt)));
+                let object = self.item(change.lesson, &attempt.item);
+                let distinct = format!(
+                    "{}:{}:{}",
+                    hex::encode(key.device.0),
+                    key.counter,
+                    attempt.raw
+                );
+                parts.push(Part::new("answered", object, answered(attempt), distinct));
             }
         }
         if after.lesson.played != before.played {
-            parts.push(("terminated", video_result(after)));
+            let result = video_result(after);
+            let distinct = result.to_string();
+            parts.push(Part::new("terminated", video(), result, distinct));
         }
         if !after.completed && after.lesson.is_completed(COMPLETION_PERMILLE) {
             after.completed = true;
-            parts.push(("completed", completed(after)));
+            parts.push(Part::new(
+                "completed",
+                video(),
+                completed(after),
+                String::new(),
+            ));
         }
         parts
             .into_iter()
-            .map(|(verb, result)| self.statement(change, after, verb, result))
+            .map(|part| self.statement(change, after, part))
             .collect()
     }
 
-    /// What an export says of the state as it is.
+    /// What an export says of the state as it is; the same state gives the same statements.
     pub(super) fn summary(
         &self,
         learner: &LearnerId,
@@ -84,26 +111,36 @@ impl Vocabulary {
             learner,
             lesson,
             before: &Progress::default(),
-            hour: u32::MAX,
             now,
         };
         let mut again = Progress {
             lesson: progress.lesson.clone(),
+            hour: progress.hour,
             ..Progress::default()
         };
+        again.lesson.completed |= progress.completed;
         self.statements(&change, &mut again)
     }
 
-    fn statement(
-        &self,
-        change: &Change<'_>,
-        after: &Progress,
-        verb: &str,
-        result: Value,
-    ) -> String {
+    fn video(&self, lesson: &LessonRef) -> Value {
+        json!({
+            "objectType": "Activity",
+            "id": format!("{}lessons/{}", self.home_page, encoded(lesson.as_str())),
+            "definition": { "type": format!("{VIDEO}/activity-type/video") },
+        })
+    }
+
+    fn item(&self, lesson: &LessonRef, item: &str) -> Value {
+        json!({
+            "objectType": "Activity",
+            "id": format!("{}lessons/{}/items/{}", self.home_page, encoded(lesson.as_str()), encoded(item)),
+            "definition": { "type": "http://adlnet.gov/expapi/activities/cmi.interaction" },
+        })
+    }
+
+    fn statement(&self, change: &Change<'_>, after: &Progress, part: Part) -> String {
         let pseudonym = self.pseudonym(change.learner);
-        let lesson = change.lesson.as_str();
-        let registration = uuid(&["registration", &pseudonym, lesson]);
+        let registration = uuid(&["registration", &pseudonym, change.lesson.as_str()]);
         let mut extensions = json!({
             format!("{VIDEO}/extensions/completion-threshold"): f64::from(COMPLETION_PERMILLE) / 1000.0,
         });
@@ -111,32 +148,57 @@ impl Vocabulary {
             extensions[format!("{VIDEO}/extensions/length")] =
                 json!(seconds(u64::from(after.lesson.duration_ms)));
         }
+        let mut context_activities = json!({ "category": [{ "id": VIDEO }] });
+        if part.verb == "answered" {
+            context_activities["parent"] = json!([self.video(change.lesson)]);
+        }
+        // Made from what is stated: a statement that is sent twice is one statement to its receiver.
+        let id = uuid(&["statement", &registration, part.verb, &part.distinct]);
         let mut statement = json!({
+            "id": id,
             "actor": {
                 "objectType": "Agent",
                 "account": { "homePage": self.home_page, "name": pseudonym },
             },
-            "verb": { "id": format!("{VERBS}{verb}"), "display": { "en": verb } },
-            "object": {
-                "objectType": "Activity",
-                "id": format!("{}lessons/{lesson}", self.home_page),
-                "definition": { "type": format!("{VIDEO}/activity-type/video") },
-            },
+            "verb": { "id": format!("{VERBS}{}", part.verb), "display": { "en": part.verb } },
+            "object": part.object,
             "context": {
                 "registration": registration,
-                "contextActivities": { "category": [{ "id": VIDEO }] },
+                "contextActivities": context_activities,
                 "extensions": extensions,
             },
-            "timestamp": timestamp(change),
+            "timestamp": timestamp(after.hour, change.now),
         });
-        if !result.is_null() {
-            statement["result"] = result.clone();
+        if !part.result.is_null() {
+            statement["result"] = part.result;
         }
-        // An id made from the content: a statement that is sent twice is one statement to a receiver.
-        let id = uuid(&["statement", &registration, verb, &result.to_string()]);
-        statement["id"] = json!(id);
         statement.to_string()
     }
+}
+
+impl Part {
+    fn new(verb: &'static str, object: Value, result: Value, distinct: String) -> Self {
+        Self {
+            verb,
+            object,
+            result,
+            distinct,
+        }
+    }
+}
+
+/// Percent-encoding of all but unreserved characters and `/` (RFC 3986): ids must be IRIs.
+fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                out.push(char::from(byte))
+            }
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
 }
 
 fn video_result(progress: &Progress) -> Value {
@@ -165,7 +227,7 @@ fn answered(attempt: &Attempt) -> Value {
     };
     json!({
         "score": { "raw": attempt.raw, "min": 0, "max": attempt.max, "scaled": scaled },
-        "response": attempt.item,
+        "success": attempt.raw >= attempt.max,
     })
 }
 
@@ -179,14 +241,14 @@ fn iso_duration(ms: u64) -> String {
     format!("PT{}.{:03}S", ms / 1000, ms % 1000)
 }
 
-/// The hour that the device named, when it lies between 2020 and now; else the collector's time.
-fn timestamp(change: &Change<'_>) -> String {
+/// The hour that a device named, when it lies between 2020 and now; else the collector's time.
+fn timestamp(hour: u32, now: i64) -> String {
     const YEAR_2020: i64 = 1_577_836_800;
-    let named = i64::from(change.hour) * 3600;
-    let at = if (YEAR_2020..=change.now).contains(&named) {
+    let named = i64::from(hour) * 3600;
+    let at = if (YEAR_2020..=now).contains(&named) {
         named
     } else {
-        change.now
+        now
     };
     jiff::Timestamp::from_second(at)
         .unwrap_or(jiff::Timestamp::UNIX_EPOCH)

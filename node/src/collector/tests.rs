@@ -167,6 +167,15 @@ fn two_tablets_are_one_completed_lesson() {
         100.0
     );
     assert_eq!(all[3]["result"]["score"]["scaled"], 1.0);
+    assert_eq!(
+        all[3]["object"]["id"],
+        "https://lessons.example.org/lessons/ministry/math-6-sq/kanarina/items/exercise"
+    );
+    let ids: std::collections::BTreeSet<_> = all
+        .iter()
+        .map(|statement| statement["id"].to_string())
+        .collect();
+    assert_eq!(ids.len(), 6);
     assert_eq!(completed["timestamp"], "2026-05-10T08:00:00Z");
     let text = fs::read_to_string(dir.path().join("out.jsonl")).unwrap();
     assert!(!text.contains(CANARY_LEARNER) && !text.contains(CANARY_NAME));
@@ -354,14 +363,12 @@ async fn progress_crosses_a_carrier_that_learns_nothing() {
             "{needle} is readable"
         );
     }
-    drop(school);
+    school.close().await;
     let mut worker = worker(ministry_dir.path());
-    let round = loop {
-        match worker.round_with_folder(school_dir.path(), || NOW).await {
-            Err(RunError::Open(_)) => tokio::task::yield_now().await,
-            other => break other.unwrap(),
-        }
-    };
+    let round = worker
+        .round_with_folder(school_dir.path(), || NOW)
+        .await
+        .unwrap();
     assert_eq!(
         (round.pulled, round.report.counted, round.acks_given),
         (2, 2, 1)
@@ -370,15 +377,7 @@ async fn progress_crosses_a_carrier_that_learns_nothing() {
         verbs(&statements(ministry_dir.path())),
         ["initialized", "terminated", "completed"]
     );
-    let school = loop {
-        match RecordStore::open(
-            &school_dir.path().join("records.redb"),
-            RecordOptions::default(),
-        ) {
-            Ok(store) => break store,
-            Err(_) => tokio::task::yield_now().await,
-        }
-    };
+    let school = store(school_dir.path());
     assert_eq!(school.counts().carried, 0);
     meet(&family, &school).await;
     assert_eq!((family.counts().own_unacked, family.counts().acked), (0, 2));
@@ -444,4 +443,80 @@ async fn a_collector_joins_a_sync_point_over_the_network() {
     assert_eq!((node.counts().own_unacked, node.counts().acked), (0, 1));
     net.shutdown().await;
     server.await.unwrap();
+}
+
+fn many_attempts() -> Vec<Record> {
+    let events: Vec<_> = (1..=120).map(|counter| attempt(counter, 2)).collect();
+    device(7, &events)
+}
+
+/// Collects record by record and says each acknowledgement aloud; runs only as the child of the test below.
+#[test]
+#[ignore = "the child process of kill_nine_counts_everything_once"]
+fn crash_child() {
+    let Ok(dir) = std::env::var("PISHTAR_CRASH_DIR") else {
+        return;
+    };
+    let mut collector = open(Path::new(&dir));
+    for record in many_attempts() {
+        let (acks, _) = collector.ingest(&[record], NOW).unwrap();
+        println!("acknowledged {}", acks[0].up_to);
+    }
+}
+
+#[test]
+fn kill_nine_counts_everything_once() {
+    use std::{
+        io::{BufRead, BufReader, Read},
+        process::{Command, Stdio},
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let answered = || {
+        verbs(&statements(dir.path()))
+            .iter()
+            .filter(|verb| **verb == "answered")
+            .count()
+    };
+    for round in 0..4 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--ignored",
+                "--exact",
+                "collector::tests::crash_child",
+                "--nocapture",
+            ])
+            .env("PISHTAR_CRASH_DIR", dir.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let mut text = String::new();
+        for _ in 0..10 + round * 15 {
+            lines.read_line(&mut text).unwrap();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        lines.read_to_string(&mut text).unwrap();
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        let said = whole
+            .lines()
+            .filter_map(|line| line.split("acknowledged ").nth(1)?.parse().ok());
+        let acknowledged: usize = said.max().unwrap();
+        // A line that the kill cut is no statement; it is written again.
+        let path = dir.path().join("out.jsonl");
+        let text = fs::read_to_string(&path).unwrap();
+        let complete = text.matches("verbs/answered").count();
+        assert!(
+            complete >= acknowledged,
+            "acknowledged before it was in the sink"
+        );
+    }
+    let (acks, _) = open(dir.path()).ingest(&many_attempts(), NOW).unwrap();
+    assert_eq!(acks[0].up_to, 120);
+    assert_eq!(answered(), 120);
+    let ids: std::collections::BTreeSet<_> = statements(dir.path())
+        .iter()
+        .map(|statement| statement["id"].to_string())
+        .collect();
+    assert_eq!(ids.len(), 121);
 }

@@ -127,7 +127,7 @@ pub struct RecordCounts {
 
 /// The node's records and acknowledgements. Clones share one store.
 ///
-/// The file stays locked until the last clone is gone.
+/// The file stays locked until [`RecordStore::close`] or, a moment later, until the last clone is gone.
 #[derive(Debug, Clone)]
 pub struct RecordStore {
     shared: Arc<Shared>,
@@ -290,6 +290,15 @@ impl RecordStore {
             SetKind::Records => tables::read_records(database, ids),
         }
         .map_err(|error| StoreFault(error.to_string()))
+    }
+
+    /// Finishes what waits and closes the file, for all clones; another may open it on return.
+    pub async fn close(&self) {
+        let (reply, closed) = oneshot::channel();
+        if self.jobs.send(Job::Close { reply }).await.is_ok() {
+            // The writer answers by dropping the sender.
+            drop(closed.await);
+        }
     }
 
     /// Says when records or acknowledgements were added or deleted; the number only counts changes.

@@ -48,15 +48,9 @@ fn open_with(dir: &Path, options: RecordOptions) -> RecordStore {
     store
 }
 
-/// The file's lock goes with the writer thread, a moment after the last handle.
-fn reopen(store: RecordStore, dir: &Path) -> RecordStore {
-    drop(store);
-    loop {
-        match RecordStore::open(&dir.join("records.redb"), RecordOptions::default()) {
-            Err(OpenError::InUse { .. }) => std::thread::yield_now(),
-            other => return other.unwrap(),
-        }
-    }
+async fn reopen(store: RecordStore, dir: &Path) -> RecordStore {
+    store.close().await;
+    open(dir)
 }
 
 fn all(store: &RecordStore) -> Vec<Record> {
@@ -105,7 +99,7 @@ async fn saved_events_survive_and_open_at_the_ministry() {
         .append(vec![watched("arta", 3)], to(), NOW)
         .await
         .unwrap();
-    let store = reopen(store, dir.path());
+    let store = reopen(store, dir.path()).await;
     let records = all(&store);
     assert_eq!(
         records
@@ -264,7 +258,7 @@ async fn only_a_signed_acknowledgement_frees_records() {
         .store(SetKind::Acks, vec![ack], [5; 32], NOW)
         .await
         .unwrap();
-    let store = reopen(store, dir.path());
+    let store = reopen(store, dir.path()).await;
     assert_eq!(
         store.counts(),
         RecordCounts {
@@ -468,7 +462,8 @@ fn kill_nine_loses_no_acknowledged_save() {
                 .filter_map(|line| line.split("saved ").nth(1))
                 .map(str::to_owned),
         );
-        let records = all(&open(dir.path()));
+        let store = open(dir.path());
+        let records = all(&store);
         let held: std::collections::BTreeSet<_> = records
             .iter()
             .map(|record| hex::encode(record.id().0))
@@ -479,23 +474,92 @@ fn kill_nine_loses_no_acknowledged_save() {
             .map(|record| record.header().sequence)
             .collect();
         assert_eq!(sequences, (1..=records.len() as u64).collect::<Vec<_>>());
-        wait_until_closed(dir.path());
+        close_blocking(store);
     }
     assert!(said.len() >= 80, "only {} saves were made", said.len());
 }
 
-fn wait_until_closed(dir: &Path) {
-    while let Err(OpenError::InUse { .. }) =
-        RecordStore::open(&dir.join("records.redb"), RecordOptions::default())
-    {
-        std::thread::yield_now();
-    }
-    // That handle, too, closes in its own time.
-    while tables::open(&dir.join("records.redb")).is_err() {
-        std::thread::yield_now();
-    }
-}
-
 fn system_rng() -> rand_chacha::ChaCha20Rng {
     writer::system_rng()
+}
+
+fn close_blocking(store: RecordStore) {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(store.close());
+}
+
+/// An event that alone needs a record of 8 KiB.
+fn many_segments() -> LearnerEvent {
+    let mut event = watched("arta", 1);
+    let intervals = (1..=250).map(|n| (n * 100_000, n * 100_000 + 70_000));
+    if let What::Watched(watched) = &mut event.what {
+        watched.played = PlayedSegments::from_intervals(intervals).unwrap();
+    }
+    event
+}
+
+/// Saves until the disk (a limit on file sizes) is full, then goes on when there is room again; runs only as
+/// the child of the test below.
+#[test]
+#[ignore = "the child process of a_full_disk_loses_nothing_and_recovers"]
+fn full_disk_child() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let Ok(dir) = std::env::var("PISHTAR_FULL_DIR") else {
+        return;
+    };
+    let store = open(Path::new(&dir));
+    let file = fs::metadata(Path::new(&dir).join("records.redb"))
+        .unwrap()
+        .len();
+    let mut limit = getrlimit(Resource::Fsize);
+    let unlimited = limit.current;
+    limit.current = Some(file + 100_000);
+    setrlimit(Resource::Fsize, limit).unwrap();
+    let large = [many_segments()];
+    let mut saved = 0;
+    let refused = loop {
+        match store.append_blocking(&large, to(), NOW) {
+            Ok(_) => saved += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, SaveError::Store(_)), "{refused}");
+    limit.current = unlimited;
+    setrlimit(Resource::Fsize, limit).unwrap();
+    store.append_blocking(&large, to(), NOW).unwrap();
+    println!("saved {}", saved + 1);
+}
+
+/// Threats 6 and 7: no save is answered that is not on disk, and saving goes on once there is room.
+#[test]
+fn a_full_disk_loses_nothing_and_recovers() {
+    let dir = tempfile::tempdir().unwrap();
+    let child = std::env::current_exe().unwrap();
+    // Ignored signals stay ignored across exec: writing past the limit is then an error, not a death.
+    let output = Command::new("sh")
+        .args(["-c", "trap '' XFSZ; exec \"$0\" --ignored --exact store::records::tests::full_disk_child --nocapture"])
+        .arg(child)
+        .env("PISHTAR_FULL_DIR", dir.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let said = text
+        .lines()
+        .find_map(|line| line.split("saved ").nth(1))
+        .unwrap();
+    let records = all(&open(dir.path()));
+    assert_eq!(records.len().to_string(), said);
+    assert!(records.len() > 2);
+    let sequences: Vec<_> = records
+        .iter()
+        .map(|record| record.header().sequence)
+        .collect();
+    assert_eq!(sequences, (1..=records.len() as u64).collect::<Vec<_>>());
 }

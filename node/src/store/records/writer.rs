@@ -45,6 +45,8 @@ pub(super) enum Job {
         now: i64,
         reply: oneshot::Sender<Result<usize, StoreFault>>,
     },
+    /// Ends the writer; answered by dropping the sender after the file is closed.
+    Close { reply: oneshot::Sender<()> },
 }
 
 impl Job {
@@ -84,6 +86,7 @@ impl Job {
             Self::Append { reply, .. } => drop(reply.send(Err(fault.into()))),
             Self::Keep { reply, .. } => drop(reply.send(Err(fault))),
             Self::Expire { reply, .. } => drop(reply.send(Err(fault))),
+            Self::Close { reply } => drop(reply),
         }
     }
 }
@@ -120,7 +123,18 @@ impl Writer {
             {
                 jobs.push(job);
             }
-            self.commit(jobs);
+            let closing = jobs.iter().position(|job| matches!(job, Job::Close { .. }));
+            let late = closing.map(|at| jobs.split_off(at));
+            if !jobs.is_empty() {
+                self.commit(jobs);
+            }
+            if let Some(late) = late {
+                *self.shared.database.write().expect("no holder panics") = None;
+                for job in late {
+                    job.fail(StoreFault("the record store is closed".into()));
+                }
+                return;
+            }
         }
     }
 
@@ -240,6 +254,7 @@ impl Batch<'_, '_> {
                 Ok(Outcome::Keep(stored))
             }
             Job::Expire { now, .. } => Ok(Outcome::Expire(self.expire(*now)?)),
+            Job::Close { .. } => unreachable!("the writer ends before it applies this"),
         }
     }
 
