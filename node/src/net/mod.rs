@@ -29,6 +29,7 @@ mod tests;
 mod transport;
 
 pub use self::{
+    blobs::ProviderLimits,
     config::{Limits, NetConfig, NetError, NodeKey},
     frame::FrameError,
     handle::{NetHandle, PeerInfo},

@@ -252,3 +252,87 @@ async fn a_closed_store_opens_again_with_its_partial_blobs_and_without_litter() 
         .expect("the store works");
     assert_eq!(states.len(), 1);
 }
+
+/// Where the child of the kill test works.
+const KILLED_FOLDER: &str = "PISHTAR_TEST_KILLED_FOLDER";
+const MIB: u64 = 1 << 20;
+const KILLED_LENGTH: usize = 24 * MIB as usize;
+
+/// Not a test of its own: the process that is killed. It stores one range, and of a second one as
+/// much as its source sends before it falls silent; then it says so and waits for its end.
+#[tokio::test]
+#[ignore = "the child process of the test below"]
+async fn child_that_is_killed() {
+    use std::io::Write;
+
+    use futures::AsyncReadExt;
+
+    let Ok(folder) = std::env::var(KILLED_FOLDER) else {
+        return;
+    };
+    let bytes = sample(KILLED_LENGTH);
+    let (hash, length) = (BlobHash::of(&bytes), bytes.len() as u64);
+    let store = BlobStore::open(Path::new(&folder))
+        .await
+        .expect("a new store");
+    let first = receive(&store, &bytes, 0..8 * MIB, bao(&bytes, 0..8 * MIB)).await;
+    first.result.expect("an honest source");
+    let mut cut = bao(&bytes, 8 * MIB..length);
+    cut.truncate(4 * MIB as usize);
+    let (silence, _open) = tokio::io::duplex(1);
+    let silence = tokio_util::compat::TokioAsyncReadCompatExt::compat(silence);
+    let mut stream = Cursor::new(cut).chain(silence);
+    let arriving = store.receive_range(&mut stream, hash, length, 8 * MIB..length, |_| {});
+    let stored = store.wait_for(hash, length, &(8 * MIB..11 * MIB));
+    tokio::select! {
+        received = arriving => panic!("the source is silent: {received:?}"),
+        stored = stored => stored.expect("readable"),
+    }
+    println!("stored");
+    std::io::stdout().flush().expect("a pipe");
+    std::future::pending().await
+}
+
+#[tokio::test]
+async fn after_a_kill_only_what_was_in_flight_is_fetched_again() {
+    use std::io::BufRead;
+
+    let mut world = World::new().await;
+    world.store.shutdown().await.expect("nothing is in use");
+    let mut child = std::process::Command::new(std::env::current_exe().expect("this test"))
+        .args([
+            "store::blobs::tests::child_that_is_killed",
+            "--exact",
+            "--ignored",
+            "--nocapture",
+        ])
+        .env(KILLED_FOLDER, world.folder.path())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("this test starts");
+    let lines = std::io::BufReader::new(child.stdout.take().expect("piped")).lines();
+    let stored = lines
+        .map_while(Result::ok)
+        .any(|line| line.ends_with("stored"));
+    child.kill().expect("it runs");
+    child.wait().expect("it ran");
+    assert!(stored, "the child got as far as it should");
+
+    world.store = BlobStore::open(world.folder.path())
+        .await
+        .expect("after a kill");
+    let bytes = sample(KILLED_LENGTH);
+    let (hash, length) = (BlobHash::of(&bytes), bytes.len() as u64);
+    let Holding::Partial(held) = world.state(&bytes).await else {
+        panic!("a kill loses what was begun");
+    };
+    let [held] = &held[..] else {
+        panic!("no holes: {held:?}");
+    };
+    assert!(held.start == 0 && held.end >= 11 * MIB, "{held:?}");
+    let rest = held.end..length;
+    let received = receive(&world.store, &bytes, rest.clone(), bao(&bytes, rest)).await;
+    assert!(received.result.is_ok() && received.complete);
+    let read = world.store.read_to_vec(hash, length, 0..length).await;
+    assert!(read.expect("complete") == bytes);
+}
