@@ -1,0 +1,144 @@
+//! `pishtar-bench`: Pishtar beside its peers, in one run on one machine.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use pishtar_simulations::bench::{
+    one_to_one::{self, Contender, Row},
+    roles::Offer,
+};
+
+/// Measures Pishtar beside its peers, in one run on one machine.
+#[derive(Parser)]
+#[command(version)]
+struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// One file from one node to another on loopback
+    OneToOne {
+        /// Size of the file, such as 256MiB or 2GiB
+        #[arg(long, default_value = "1GiB", value_parser = size)]
+        size: u64,
+        /// Runs of each way; the medians count
+        #[arg(long, default_value_t = 3)]
+        runs: usize,
+        /// Where the files go; a disk with room for three times the size
+        #[arg(long, default_value = ".")]
+        scratch: PathBuf,
+        /// Only these ways, each as NAME:STREAMS, such as pishtar:4
+        #[arg(long, value_parser = way)]
+        only: Vec<(Contender, usize)>,
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
+    },
+    #[command(hide = true)]
+    SeedPishtar(SeedArgs),
+    #[command(hide = true)]
+    SeedRaw(SeedArgs),
+    #[command(hide = true)]
+    ReceivePishtar(ReceiveArgs),
+    #[command(hide = true)]
+    ReceiveRaw(ReceiveArgs),
+}
+
+#[derive(clap::Args)]
+struct SeedArgs {
+    #[arg(long)]
+    file: PathBuf,
+    #[arg(long)]
+    folder: PathBuf,
+}
+
+#[derive(clap::Args)]
+struct ReceiveArgs {
+    #[arg(long)]
+    offer: String,
+    #[arg(long)]
+    folder: PathBuf,
+    #[arg(long)]
+    streams: usize,
+}
+
+fn main() -> Result<()> {
+    match Args::parse().what {
+        What::OneToOne {
+            size,
+            runs,
+            scratch,
+            only,
+            json,
+        } => {
+            let all = [(Contender::Pishtar, 1), (Contender::Pishtar, 4), (Contender::Raw, 1), (Contender::Raw, 4)];
+            let ways = if only.is_empty() { all.to_vec() } else { only };
+            let rows = one_to_one::run(size, runs, &ways, &scratch)?;
+            print(&rows, json)
+        }
+        What::SeedPishtar(args) => seed(Contender::Pishtar, args),
+        What::SeedRaw(args) => seed(Contender::Raw, args),
+        What::ReceivePishtar(args) => receive(Contender::Pishtar, args),
+        What::ReceiveRaw(args) => receive(Contender::Raw, args),
+    }
+}
+
+#[tokio::main]
+async fn seed(contender: Contender, args: SeedArgs) -> Result<()> {
+    contender.seed(&args.file, &args.folder).await
+}
+
+#[tokio::main]
+async fn receive(contender: Contender, args: ReceiveArgs) -> Result<()> {
+    let offer: Offer = serde_json::from_str(&args.offer)?;
+    let transfer = contender.receive(&offer, &args.folder, args.streams).await?;
+    println!("{}", serde_json::to_string(&transfer)?);
+    Ok(())
+}
+
+fn print(rows: &[Row], json: bool) -> Result<()> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(rows)?);
+        return Ok(());
+    }
+    let peer = rows.iter().filter(|row| row.contender == Contender::Raw);
+    let best = peer.map(|row| row.mb_per_s).fold(f64::NAN, f64::max);
+    println!("who       streams    MB/s  of best peer  CPU s/GiB  (receiver)  RSS MiB receiver/seed");
+    for row in rows {
+        println!(
+            "{:<9} {:>7} {:>7.0} {:>12.2}x {:>10.2} {:>11.2} {:>12.0}/{:.0}",
+            format!("{:?}", row.contender).to_lowercase(),
+            row.streams,
+            row.mb_per_s,
+            row.mb_per_s / best,
+            row.cpu_s_per_gib,
+            row.receiver_cpu_s_per_gib,
+            row.receiver_rss_mib,
+            row.seed_rss_mib,
+        );
+    }
+    Ok(())
+}
+
+fn size(text: &str) -> Result<u64> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 = digits.parse().context("a size is a number and a unit, such as 1GiB")?;
+    let unit = match &text[digits.len()..] {
+        "" | "B" => 1,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        other => anyhow::bail!("{other} is not a unit; MiB and GiB are"),
+    };
+    Ok(number * unit)
+}
+
+fn way(text: &str) -> Result<(Contender, usize)> {
+    let (name, streams) = text.split_once(':').context("a way is NAME:STREAMS, such as pishtar:4")?;
+    let contender = clap::ValueEnum::from_str(name, true).map_err(anyhow::Error::msg)?;
+    Ok((contender, streams.parse()?))
+}
