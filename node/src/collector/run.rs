@@ -272,6 +272,18 @@ impl Worker {
                 Ok(Some(NetEvent::Hint { .. })) => {
                     due = due.min(last.unwrap_or(started) + HINT_PAUSE)
                 }
+                Ok(Some(NetEvent::Inbound {
+                    peer: there,
+                    protocol: Protocol::Records,
+                    stream,
+                })) => {
+                    let limits = ExchangeLimits::default();
+                    // The sync point asks as it asks any peer; what it pushed is counted next.
+                    let answer = respond(stream, &self.store, there.0, unix_now(), limits).await;
+                    if answer.is_ok_and(|stats| stats.records_in > 0) {
+                        due = Instant::now();
+                    }
+                }
                 Ok(Some(_)) => {}
                 Err(_) => {
                     let round = match peer {

@@ -47,11 +47,13 @@ pub(super) struct Index {
     /// Own records acknowledged so far.
     pub(super) acked: u64,
     cached: BTreeMap<SetKind, SetDigest>,
+    /// Counts changes of either set.
+    pub(super) changes: u64,
 }
 
 impl Index {
     pub(super) fn add(&mut self, id: Id, info: Info) {
-        self.cached.remove(&SetKind::Records);
+        self.touch(SetKind::Records);
         self.by_log.insert((info.log_key, info.sequence, id));
         if info.own {
             self.own += 1;
@@ -64,7 +66,7 @@ impl Index {
 
     pub(super) fn remove(&mut self, id: &Id) -> Option<Info> {
         let info = self.records.remove(id)?;
-        self.cached.remove(&SetKind::Records);
+        self.touch(SetKind::Records);
         self.by_log.remove(&(info.log_key, info.sequence, *id));
         if info.own {
             self.own -= 1;
@@ -83,7 +85,7 @@ impl Index {
     }
 
     pub(super) fn set_ack(&mut self, log_key: Id, ack: HeldAck) {
-        self.cached.remove(&SetKind::Acks);
+        self.touch(SetKind::Acks);
         self.ack_logs.insert(ack.id, log_key);
         if let Some(old) = self.acks.insert(log_key, ack) {
             self.ack_logs.remove(&old.id);
@@ -92,7 +94,7 @@ impl Index {
 
     pub(super) fn remove_ack(&mut self, log_key: &Id) {
         if let Some(old) = self.acks.remove(log_key) {
-            self.cached.remove(&SetKind::Acks);
+            self.touch(SetKind::Acks);
             self.ack_logs.remove(&old.id);
         }
     }
@@ -178,6 +180,11 @@ impl Index {
         ids.iter()
             .filter_map(|id| self.ack_logs.get(id).copied())
             .collect()
+    }
+
+    fn touch(&mut self, kind: SetKind) {
+        self.changes += 1;
+        self.cached.remove(&kind);
     }
 
     pub(super) fn counts(&self) -> RecordCounts {

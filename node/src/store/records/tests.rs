@@ -303,6 +303,26 @@ async fn changed_and_foreign_bytes_are_refused_one_by_one() {
 }
 
 #[tokio::test]
+async fn only_changes_of_a_set_are_announced() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let mut changes = store.subscribe();
+    let items = foreign(1).await;
+    store
+        .store(SetKind::Records, items.clone(), [5; 32], NOW)
+        .await
+        .unwrap();
+    assert!(changes.has_changed().unwrap());
+    changes.mark_unchanged();
+    store
+        .store(SetKind::Records, items, [5; 32], NOW)
+        .await
+        .unwrap();
+    store.expire(NOW).await.unwrap();
+    assert!(!changes.has_changed().unwrap());
+}
+
+#[tokio::test]
 async fn a_flood_displaces_only_itself() {
     let dir = tempfile::tempdir().unwrap();
     let options = RecordOptions {

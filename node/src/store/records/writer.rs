@@ -141,7 +141,7 @@ impl Writer {
     fn commit(&mut self, jobs: Vec<Job>) {
         match self.try_commit(&jobs) {
             Ok(outcomes) => {
-                self.shared.changed.send_modify(|count| *count += 1);
+                self.announce();
                 for (job, outcome) in jobs.into_iter().zip(outcomes) {
                     answer(job, outcome);
                 }
@@ -157,6 +157,15 @@ impl Writer {
         }
     }
 
+    fn announce(&self) {
+        let changes = self.shared.index.lock().expect("no holder panics").changes;
+        self.shared.changed.send_if_modified(|told| {
+            let new = *told != changes;
+            *told = changes;
+            new
+        });
+    }
+
     /// After a failed write neither the file handle nor the memory can be trusted: read all again.
     fn reopen(&mut self) {
         let mut database = self.shared.database.write().expect("no holder panics");
@@ -170,7 +179,12 @@ impl Writer {
         let Ok(index) = tables::load_index(&fresh, &own) else {
             return;
         };
-        *self.shared.index.lock().expect("no holder panics") = index;
+        {
+            let mut held = self.shared.index.lock().expect("no holder panics");
+            let changes = held.changes + index.changes + 1;
+            *held = index;
+            held.changes = changes;
+        }
         self.own = own;
         *database = Some(fresh);
     }
