@@ -22,12 +22,14 @@ use crate::metadata::{RoleName, TargetPath, Targets};
 
 mod error;
 mod restore;
+mod search;
 mod set;
 mod update;
 mod verify;
 mod walk;
 
 pub use error::{Fault, TrustError};
+pub use search::{Found, MAX_SEARCHED_ROLES, Search, SearchStep};
 pub use set::TrustedSet;
 pub use update::Update;
 

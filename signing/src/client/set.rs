@@ -81,7 +81,13 @@ impl TrustedSet {
         })
     }
 
-    /// One update against one source. `now` matters under [`Policy::Strict`] only.
+    /// One update of root, timestamp, snapshot and the top-level targets role only (TUF 5.3 to 5.6.6); delegated roles
+    /// are then looked into by [`TrustedSet::begin_search`].
+    pub fn begin_refresh(&self, now: UnixSeconds, policy: Policy) -> Update {
+        Update::new(self.clone(), now, policy).top_only()
+    }
+
+    /// One update of everything against one source. `now` matters under [`Policy::Strict`] only.
     pub fn begin_update(&self, now: UnixSeconds, policy: Policy) -> Update {
         Update::new(self.clone(), now, policy)
     }
@@ -337,14 +343,14 @@ impl TrustedSet {
         meta: &FileMeta,
         authority: &Authority<'_>,
         bytes: &[u8],
-    ) -> Result<(Held, Option<Delegations>), TrustError> {
+    ) -> Result<(Held, Targets), TrustError> {
         verify::check_listed(file, MetaRole::Snapshot, meta, bytes)?;
         let envelope: Envelope<Targets> = verify::parse(file, bytes, MAX_TARGETS_BYTES)?;
         let signers = verify::check_threshold(file, &envelope, authority)?;
         verify::check_version(file, meta.version, envelope.document.version)?;
         Ok((
             verify::summary(&envelope, bytes, signers),
-            envelope.document.delegations,
+            envelope.document,
         ))
     }
 }

@@ -8,6 +8,7 @@ use crate::repository::Signatories;
 use super::*;
 
 mod attacks;
+mod search;
 
 fn names(files: &[(MetaFile, Vec<u8>)]) -> Vec<String> {
     files.iter().map(|(file, _)| file.file_name()).collect()

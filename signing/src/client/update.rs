@@ -68,6 +68,12 @@ impl Update {
         }
     }
 
+    /// The same update without delegated roles.
+    pub(super) fn top_only(mut self) -> Update {
+        self.walk.stay_on_top();
+        self
+    }
+
     /// What to do next. Asking again without having provided gives the same answer, `Done` excepted.
     #[expect(
         clippy::should_implement_trait,

@@ -35,6 +35,7 @@ pub(super) struct Walk {
     /// Visits queued so far.
     queued: usize,
     removed: Vec<RoleName>,
+    top_only: bool,
 }
 
 /// One delegation to follow.
@@ -69,7 +70,14 @@ impl Walk {
             fetched: BTreeSet::new(),
             queued: 0,
             removed: Vec::new(),
+            top_only: false,
         }
+    }
+
+    /// Follows no delegation, and leaves delegated roles as they are.
+    pub(super) fn stay_on_top(&mut self) {
+        self.top_only = true;
+        self.before.retain(|name, _| name.is_top());
     }
 
     /// Begins at the top-level targets role.
@@ -132,8 +140,12 @@ impl Walk {
             return Err(TrustError::Unexpected { file: file.clone() });
         };
         let (_, meta) = listed(set, &visit.role)?;
-        let (held, delegations) =
-            TrustedSet::check_targets(file, &meta, &authority(set, visit)?, &bytes)?;
+        let (held, targets) = TrustedSet::check_targets(
+            file,
+            &meta,
+            &authority(set, &visit.role, visit.delegator.as_ref())?,
+            &bytes,
+        )?;
         // Two delegators: both must have been satisfied by the very same bytes.
         if self.fetched.contains(&visit.role)
             && set
@@ -151,7 +163,7 @@ impl Walk {
             visit.role.clone(),
             TrustedTargets {
                 held,
-                delegations,
+                delegations: targets.delegations,
                 scopes: Scopes::new(),
             },
         );
@@ -171,7 +183,9 @@ impl Walk {
         let Some(targets) = set.targets.get(&visit.role) else {
             return Ok(false);
         };
-        let stands = authority(set, visit)?.role.is_met_by(&targets.held.signers);
+        let stands = authority(set, &visit.role, visit.delegator.as_ref())?
+            .role
+            .is_met_by(&targets.held.signers);
         Ok(!visit.fetch && stands && verify::is_listed(&targets.held, meta))
     }
 
@@ -183,10 +197,9 @@ impl Walk {
             }
             return Ok(());
         }
-        if let Some(delegations) = set
-            .targets
-            .get(&visit.role)
-            .and_then(|targets| targets.delegations.as_ref())
+        let targets = set.targets.get(&visit.role);
+        if let Some(delegations) = targets.and_then(|targets| targets.delegations.as_ref())
+            && !self.top_only
         {
             self.queue_children(&visit, delegations)?;
         }
@@ -285,7 +298,10 @@ impl Walk {
     }
 }
 
-fn listed(set: &TrustedSet, role: &RoleName) -> Result<(MetaFile, FileMeta), TrustError> {
+pub(super) fn listed(
+    set: &TrustedSet,
+    role: &RoleName,
+) -> Result<(MetaFile, FileMeta), TrustError> {
     let meta = set
         .snapshot
         .as_ref()
@@ -306,9 +322,13 @@ fn listed(set: &TrustedSet, role: &RoleName) -> Result<(MetaFile, FileMeta), Tru
     }
 }
 
-/// The keys that a visit must satisfy. The delegator was visited before, so that its delegations are in the set.
-fn authority<'a>(set: &'a TrustedSet, visit: &Visit) -> Result<Authority<'a>, TrustError> {
-    let Some(delegator) = &visit.delegator else {
+/// The keys that a role's file must satisfy, as its delegator names them. The delegator was visited before, so that its delegations are in the set.
+pub(super) fn authority<'a>(
+    set: &'a TrustedSet,
+    role: &RoleName,
+    delegator: Option<&RoleName>,
+) -> Result<Authority<'a>, TrustError> {
+    let Some(delegator) = delegator else {
         return Ok(set.targets_authority());
     };
     let delegations = set
@@ -316,14 +336,14 @@ fn authority<'a>(set: &'a TrustedSet, visit: &Visit) -> Result<Authority<'a>, Tr
         .get(delegator)
         .and_then(|targets| targets.delegations.as_ref());
     let found = delegations.and_then(|delegations| {
-        let role = match &delegations.succinct {
+        let keys = match &delegations.succinct {
             Some(succinct) => &succinct.keys,
-            None => &delegations.role(&visit.role)?.keys,
+            None => &delegations.role(role)?.keys,
         };
         Some(Authority {
             by: delegator.to_string(),
             keys: &delegations.keys,
-            role,
+            role: keys,
         })
     });
     let version = set.version(&MetaRole::from(delegator));
@@ -332,6 +352,6 @@ fn authority<'a>(set: &'a TrustedSet, visit: &Visit) -> Result<Authority<'a>, Tr
             role: MetaRole::from(delegator),
             version,
         },
-        role: MetaRole::from(&visit.role),
+        role: MetaRole::from(role),
     })
 }
