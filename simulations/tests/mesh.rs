@@ -143,7 +143,7 @@ fn cut_and_resume(host: &Host, folder: &Path, ministry: &Ministry, total: u64) -
     let home = start(host, folder, "home2", ministry, &["--follow", "all"]);
     let status = home
         .wait_status("the second home to be in the middle", LIMIT, |s| {
-            number(s, "/blobs/bytes") > 10 << 20
+            number(s, "/blobs/bytes") > 6 << 20
         })
         .expect("a running transfer");
     let held = number(&status, "/blobs/bytes");
