@@ -205,7 +205,11 @@ async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> Result<Message, Excha
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::{
+        path::Path,
+        pin::Pin,
+        task::{Context, Poll, ready},
+    };
 
     use pishtar_mesh::learner::{LearnerEvent, LearnerId, LessonRef, What};
     use pishtar_signing::record::{CollectionSecret, Recipients};
@@ -229,15 +233,14 @@ mod tests {
             ministry: ministry().public(),
             school: None,
         };
-        for _ in 0..own {
-            let event = LearnerEvent {
-                learner: LearnerId::new("arta").unwrap(),
-                name: None,
-                lesson: LessonRef::new("ministry/math-6-sq/thyesat").unwrap(),
-                what: What::Completed,
-            };
-            store.append(vec![event], to, NOW).await.unwrap();
-        }
+        let event = LearnerEvent {
+            learner: LearnerId::new("arta").unwrap(),
+            name: None,
+            lesson: LessonRef::new("ministry/math-6-sq/thyesat").unwrap(),
+            what: What::Completed,
+        };
+        let saves = (0..own).map(|_| store.append(vec![event.clone()], to, NOW));
+        futures::future::try_join_all(saves).await.unwrap();
         store
     }
 
@@ -294,6 +297,70 @@ mod tests {
                 acked: 150
             }
         );
+    }
+
+    /// A stream that breaks after so many bytes were read from it.
+    struct Cut<S>(S, usize);
+
+    impl<S: AsyncRead + Unpin> AsyncRead for Cut<S> {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buf: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            let room = buf.len().min(self.1);
+            if room == 0 {
+                return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+            }
+            let read = ready!(Pin::new(&mut self.0).poll_read(cx, &mut buf[..room]))?;
+            self.1 -= read;
+            Poll::Ready(Ok(read))
+        }
+    }
+
+    impl<S: AsyncWrite + Unpin> AsyncWrite for Cut<S> {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buf: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Pin::new(&mut self.0).poll_write(cx, buf)
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_flush(cx)
+        }
+
+        fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_close(cx)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_cut_anywhere_is_made_good_by_the_next_exchange() {
+        let dir = tempfile::tempdir().unwrap();
+        for (at, cut) in [3, 70, 200, 900, 4000, 20_000, 70_000]
+            .into_iter()
+            .enumerate()
+        {
+            let left = store(dir.path(), &format!("left{at}"), 40).await;
+            let right = store(dir.path(), &format!("right{at}"), 30).await;
+            let (a, b) = tokio::io::duplex(8192);
+            let limits = ExchangeLimits::default();
+            let broken = tokio::join!(
+                initiate(Cut(a.compat(), cut), &left, [2; 32], NOW, limits),
+                respond(Cut(b.compat(), cut), &right, [1; 32], NOW, limits),
+            );
+            assert!(cut > 60_000 || broken.0.is_err(), "{cut} bytes were enough");
+            exchange(&left, &right).await;
+            assert_eq!(
+                left.digest(SetKind::Records),
+                right.digest(SetKind::Records)
+            );
+            let counts = (left.counts(), right.counts());
+            assert_eq!((counts.0.own_unacked, counts.0.carried), (40, 30));
+            assert_eq!((counts.1.own_unacked, counts.1.carried), (30, 40));
+        }
     }
 
     #[tokio::test]

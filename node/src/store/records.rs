@@ -8,6 +8,7 @@
 //! that the ministry's collector signed; sequences of a log have no gap; what is carried for others stays
 //! within the quota, shared fairly between the peers it came from.
 
+mod batch;
 mod index;
 mod tables;
 mod writer;
