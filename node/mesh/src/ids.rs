@@ -4,8 +4,7 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-/// Seconds since 1970-01-01T00:00:00Z.
-pub type UnixSeconds = i64;
+pub use pishtar_signing::UnixSeconds;
 
 /// Id of a publisher: ASCII `[a-z0-9-]{1,40}`; the ministry's is `ministry`.
 pub type PublisherId = String;

@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use pishtar_catalog::{BlobHash, Diff, LessonFile, Selection};
+use pishtar_catalog::{BlobHash, Catalog, Diff, LessonFile, Selection};
+use pishtar_signing::client::{MetaFile, TrustedSet};
 
 use crate::{
     event::Event,
     ids::{DemandId, FolderId, NodeId, PublisherId, RequestId, Source},
-    meta_file::MetaFile,
     wire::{HoldingsAnswer, HoldingsQuery},
 };
 
@@ -347,6 +347,20 @@ pub struct ExchangeStats {
     pub acks_sent: u64,
     /// Acknowledgements that we received and had not.
     pub acks_received: u64,
+}
+
+/// What the shell found on disk at start; handed to `Mesh::new`.
+#[derive(Debug, Default)]
+pub struct Restored {
+    /// Publishers with their trusted sets; at least the pinned roots.
+    pub publishers: Vec<(PublisherId, TrustedSet)>,
+    /// The catalogue, filled role by role while the sets were restored.
+    pub catalog: Catalog,
+    /// Everything in the blob store, when the shell could list it: blobs that are not named
+    /// count as absent and are not inspected again.
+    pub blobs: Option<Vec<(BlobHash, Held)>>,
+    /// Number and digest of the carried records.
+    pub records: (u64, [u8; 32]),
 }
 
 /// Bytes a player needs of `file` before it can start: the head, and the tail when the index of

@@ -1,15 +1,32 @@
 //! The sans-IO heart of a node: peers, catalogue sync, fetch planning, record exchange.
+//!
+//! [`Mesh`] decides, the shell acts: `handle(now, input)`, then `poll_output()` until it is empty,
+//! then wait for the next input or `next_deadline()`. Time and chance are arguments and
+//! collections are ordered, so that one seed gives one history.
 
+mod catalog_sync;
 mod config;
+mod desk;
 mod event;
+mod exchange;
+mod fetch;
+mod holdings;
 mod ids;
+mod inventory;
 mod io;
 pub mod learner;
-mod meta_file;
+mod ledger;
+mod mesh;
+mod peers;
+pub mod ranges;
 pub mod records;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+mod why;
 pub mod wire;
 
 pub use self::{
+    catalog_sync::PublisherView,
     config::{Config, GROUP_BYTES, MAX_QUERY_HASHES},
     event::Event,
     ids::{
@@ -18,7 +35,9 @@ pub use self::{
     },
     io::{
         ExchangeStats, FetchFailure, Held, Hint, Input, MetaAnswer, MetaAsk, MetaFailure, Output,
-        Priority, first_needed,
+        Priority, Restored, first_needed,
     },
-    meta_file::{MetaFile, MetaRole},
+    ledger::{Account, Fault, FaultKind, PauseReason},
+    mesh::{Counts, LessonState, Mesh},
+    why::Sentence,
 };

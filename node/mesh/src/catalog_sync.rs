@@ -1,0 +1,623 @@
+//! Catalogue sync: per publisher one update at a time against one source.
+//!
+//! A hint or a claimed version is only ever a reason to ask. What a source gives goes through the
+//! TUF client; what fails names the source in the ledger and lets it wait, and the next source is
+//! asked. A verified catalogue is used only after the shell said that it is on disk.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use pishtar_signing::client::{
+    Fault as Blame, Fetched, MetaFile, MetaRole, Outcome, Policy, Step, TrustError, TrustedSet,
+    Update,
+};
+
+use crate::{
+    desk::{Cx, doubled},
+    event::Event,
+    ids::{FolderId, Mono, NodeId, PublisherId, RequestId, Source, UnixSeconds},
+    io::{Hint, MetaAnswer, MetaAsk, MetaFailure, Output},
+    ledger::FaultKind,
+};
+
+/// Largest answer to the question about versions, in bytes.
+const MAX_VERSIONS_BYTES: u64 = 256 * 1024;
+/// After so many attempts without the claimed version, a claim is dropped until it is repeated.
+const MAX_FRUITLESS: u32 = 5;
+/// Claims per publisher beyond which those of gone sources are forgotten.
+const MAX_CLAIMS: usize = 256;
+/// An install that the disk refused is tried again after this.
+const INSTALL_RETRY: Duration = Duration::from_secs(30);
+
+/// All pinned publishers and all sources.
+#[derive(Debug, Default)]
+pub(crate) struct CatalogSync {
+    publishers: BTreeMap<PublisherId, Publisher>,
+    sources: BTreeMap<Source, Asking>,
+}
+
+/// One publisher.
+#[derive(Debug)]
+struct Publisher {
+    set: TrustedSet,
+    claims: BTreeMap<Source, Claim>,
+    job: Job,
+    checked_at: Option<UnixSeconds>,
+}
+
+/// A source says that it has this timestamp version.
+#[derive(Debug, Clone, Copy)]
+struct Claim {
+    version: u64,
+    failures: u32,
+    not_before: Mono,
+}
+
+#[derive(Debug)]
+enum Job {
+    Idle,
+    Updating(Updating),
+    Installing {
+        outcome: Box<Outcome>,
+        source: Source,
+        retry_at: Option<Mono>,
+    },
+}
+
+#[derive(Debug)]
+struct Updating {
+    source: Source,
+    update: Box<Update>,
+    file: MetaFile,
+    request: RequestId,
+    lost_at: Mono,
+}
+
+/// The question about versions to one source.
+#[derive(Debug, Default)]
+struct Asking {
+    open: Option<(RequestId, Mono)>,
+    next_at: Option<Mono>,
+    failures: u32,
+}
+
+/// A catalogue that is on disk now and comes into use.
+pub(crate) struct Installed {
+    pub(crate) publisher: PublisherId,
+    pub(crate) version: u64,
+    pub(crate) outcome: Box<Outcome>,
+}
+
+/// What people may want to know of a publisher.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublisherView<'a> {
+    /// The publisher.
+    pub id: &'a str,
+    /// Version of its trusted timestamp; 0 before the first.
+    pub version: u64,
+    /// When the first of its files expires: FRESH means that this lies ahead.
+    pub expires: Option<UnixSeconds>,
+    /// When a source last confirmed, or brought, the version that we hold.
+    pub checked_at: Option<UnixSeconds>,
+}
+
+impl CatalogSync {
+    pub(crate) fn new(publishers: impl Iterator<Item = (PublisherId, TrustedSet)>) -> Self {
+        let start = |set| Publisher {
+            set,
+            claims: BTreeMap::new(),
+            job: Job::Idle,
+            checked_at: None,
+        };
+        CatalogSync {
+            publishers: publishers.map(|(id, set)| (id, start(set))).collect(),
+            sources: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn views(&self) -> impl Iterator<Item = PublisherView<'_>> {
+        self.publishers.iter().map(|(id, publisher)| PublisherView {
+            id,
+            version: publisher.version(),
+            expires: publisher.set.fresh_until(),
+            checked_at: publisher.checked_at,
+        })
+    }
+
+    /// Publishers with the timestamp versions that we can serve.
+    pub(crate) fn versions(&self) -> Vec<(PublisherId, u64)> {
+        let served = |(id, publisher): (&PublisherId, &Publisher)| {
+            let version = publisher.version();
+            (version > 0).then(|| (id.clone(), version))
+        };
+        self.publishers.iter().filter_map(served).collect()
+    }
+
+    /// May this file be given to others: does it belong to the trusted set in use?
+    pub(crate) fn may_serve(&self, publisher: &str, file: &MetaFile) -> bool {
+        let Some(publisher) = self.publishers.get(publisher) else {
+            return false;
+        };
+        match file.role {
+            MetaRole::Root => publisher.set.held().any(|held| held == *file),
+            MetaRole::Timestamp => publisher.version() > 0,
+            _ => file.version.is_some() && publisher.set.version(&file.role) == file.version,
+        }
+    }
+
+    pub(crate) fn connected(&mut self, now: Mono, peer: NodeId) {
+        self.ask_soon(Source::Peer(peer), now);
+    }
+
+    pub(crate) fn disconnected(&mut self, now: Mono, peer: NodeId) {
+        let source = Source::Peer(peer);
+        self.sources.remove(&source);
+        for publisher in self.publishers.values_mut() {
+            // Kept while it has to wait: a liar that reconnects is no new source.
+            let full = publisher.claims.len() > MAX_CLAIMS;
+            publisher
+                .claims
+                .retain(|of, claim| *of != source || (!full && claim.not_before > now));
+            if publisher.job.source() == Some(source) && matches!(publisher.job, Job::Updating(_)) {
+                publisher.job = Job::Idle;
+            }
+        }
+    }
+
+    pub(crate) fn folder_changed(&mut self, now: Mono, folder: FolderId) {
+        self.ask_soon(Source::Folder(folder), now);
+    }
+
+    /// Somebody says that there is a newer timestamp: asks, and believes nothing.
+    pub(crate) fn hint(&mut self, now: Mono, peer: NodeId, publisher: &str, version: u64) {
+        let news = self
+            .publishers
+            .get(publisher)
+            .is_some_and(|known| known.version() < version);
+        if !news {
+            return;
+        }
+        let source = Source::Peer(peer);
+        if self.sources.contains_key(&source) {
+            self.claim(now, source, publisher, version);
+        }
+    }
+
+    /// Answer to a question about versions or for a file.
+    pub(crate) fn arrived(
+        &mut self,
+        cx: &mut Cx<'_>,
+        request: RequestId,
+        result: Result<MetaAnswer, MetaFailure>,
+    ) {
+        let asked = |asking: &Asking| asking.open.is_some_and(|(open, _)| open == request);
+        if let Some(source) = self
+            .sources
+            .iter()
+            .find(|(_, asking)| asked(asking))
+            .map(|(source, _)| *source)
+        {
+            self.versions_arrived(cx, source, result);
+            return;
+        }
+        let waits = |publisher: &Publisher| matches!(&publisher.job, Job::Updating(job) if job.request == request);
+        let Some((id, publisher)) = self
+            .publishers
+            .iter_mut()
+            .find(|(_, publisher)| waits(publisher))
+        else {
+            return;
+        };
+        publisher.file_arrived(cx, id, result);
+    }
+
+    /// The shell wrote a catalogue, or could not.
+    pub(crate) fn installed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: PublisherId,
+        result: Result<(), String>,
+    ) -> Option<Installed> {
+        let publisher = self.publishers.get_mut(&id)?;
+        let Job::Installing {
+            outcome, source, ..
+        } = std::mem::replace(&mut publisher.job, Job::Idle)
+        else {
+            return None;
+        };
+        if let Err(reason) = result {
+            cx.tell(Event::InstallFailed {
+                publisher: id,
+                reason,
+            });
+            let retry_at = Some(cx.mono().plus(INSTALL_RETRY));
+            publisher.job = Job::Installing {
+                outcome,
+                source,
+                retry_at,
+            };
+            return None;
+        }
+        let before = publisher.version();
+        publisher.set = outcome.set.clone();
+        publisher.checked_at = Some(cx.now.wall);
+        let version = publisher.version();
+        publisher.claims.retain(|_, claim| claim.version > version);
+        if version > before {
+            cx.desk.push(Output::PublishHint(Hint::Timestamp {
+                publisher: id.clone(),
+                version,
+            }));
+        }
+        Some(Installed {
+            publisher: id,
+            version,
+            outcome,
+        })
+    }
+
+    /// Asks whom it is time to ask, ends what took too long, starts updates.
+    pub(crate) fn pump(&mut self, cx: &mut Cx<'_>) {
+        self.ask_versions(cx);
+        let now = cx.mono();
+        for (id, publisher) in &mut self.publishers {
+            publisher.end_lost(cx);
+            publisher.claims.retain(|source, claim| {
+                self.sources.contains_key(source) || claim.not_before > now
+            });
+            publisher.start(cx, id);
+        }
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Mono> {
+        let of_source =
+            |asking: &Asking| asking.open.map(|(_, lost_at)| lost_at).or(asking.next_at);
+        let sources = self.sources.values().filter_map(of_source);
+        sources
+            .chain(
+                self.publishers
+                    .values()
+                    .filter_map(Publisher::next_deadline),
+            )
+            .min()
+    }
+
+    /// Sources that claim a newer catalogue and have to wait, with the reason for `why`.
+    pub(crate) fn waiting(
+        &self,
+        peer: NodeId,
+        now: Mono,
+    ) -> impl Iterator<Item = (&str, Duration)> {
+        let source = Source::Peer(peer);
+        self.publishers.iter().filter_map(move |(id, publisher)| {
+            let claim = publisher.claims.get(&source)?;
+            (claim.not_before > now).then(|| (id.as_str(), claim.not_before.since(now)))
+        })
+    }
+
+    fn ask_soon(&mut self, source: Source, now: Mono) {
+        self.sources.entry(source).or_default().next_at = Some(now);
+    }
+
+    fn claim(&mut self, now: Mono, source: Source, publisher: &str, version: u64) {
+        let Some(publisher) = self.publishers.get_mut(publisher) else {
+            return;
+        };
+        if version <= publisher.version() {
+            publisher.claims.remove(&source);
+            return;
+        }
+        let fresh = Claim {
+            version,
+            failures: 0,
+            not_before: now,
+        };
+        publisher.claims.entry(source).or_insert(fresh).version = version;
+    }
+
+    fn ask_versions(&mut self, cx: &mut Cx<'_>) {
+        let now = cx.mono();
+        for (&source, asking) in &mut self.sources {
+            if asking.open.is_some_and(|(_, lost_at)| lost_at <= now) {
+                asking.failed(cx);
+            }
+            if asking.open.is_some() || asking.next_at.is_none_or(|at| at > now) {
+                continue;
+            }
+            let request = cx.desk.request();
+            asking.open = Some((request, now.plus(cx.config.meta_timeout)));
+            // A folder says itself when it changes.
+            asking.next_at = match source {
+                Source::Folder(_) => None,
+                Source::Peer(_) => Some(now.plus(cx.desk.jitter(cx.config.versions_interval))),
+            };
+            let ask = MetaAsk::Versions;
+            cx.desk.push(Output::RequestMeta {
+                request,
+                source,
+                ask,
+                max_bytes: MAX_VERSIONS_BYTES,
+            });
+        }
+    }
+
+    fn versions_arrived(
+        &mut self,
+        cx: &mut Cx<'_>,
+        source: Source,
+        result: Result<MetaAnswer, MetaFailure>,
+    ) {
+        let Some(asking) = self.sources.get_mut(&source) else {
+            return;
+        };
+        let Ok(MetaAnswer::Versions(versions)) = result else {
+            if let (Err(MetaFailure::Protocol(reason)), Source::Peer(peer)) = (result, source) {
+                cx.ledger
+                    .fault(cx.now, peer, FaultKind::Protocol { reason });
+            }
+            asking.failed(cx);
+            return;
+        };
+        asking.open = None;
+        asking.failures = 0;
+        for (id, version) in versions.into_iter().take(crate::wire::MAX_VERSIONS) {
+            let Some(publisher) = self.publishers.get_mut(&id) else {
+                continue;
+            };
+            if publisher.version() == version {
+                publisher.checked_at = Some(cx.now.wall);
+            }
+            self.claim(cx.now.mono, source, &id, version);
+        }
+    }
+}
+
+impl Asking {
+    fn failed(&mut self, cx: &mut Cx<'_>) {
+        self.open = None;
+        self.failures = self.failures.saturating_add(1);
+        let wait = doubled(
+            Duration::from_secs(2),
+            self.failures,
+            cx.config.versions_interval,
+        );
+        self.next_at = Some(cx.mono().plus(wait));
+    }
+}
+
+impl Job {
+    fn source(&self) -> Option<Source> {
+        match self {
+            Job::Idle => None,
+            Job::Updating(job) => Some(job.source),
+            Job::Installing { source, .. } => Some(*source),
+        }
+    }
+}
+
+impl Publisher {
+    fn version(&self) -> u64 {
+        self.set.version(&MetaRole::Timestamp).unwrap_or(0)
+    }
+
+    fn next_deadline(&self) -> Option<Mono> {
+        match &self.job {
+            Job::Idle => self.claims.values().map(|claim| claim.not_before).min(),
+            Job::Updating(job) => Some(job.lost_at),
+            Job::Installing { retry_at, .. } => *retry_at,
+        }
+    }
+
+    /// Starts an update against the most promising source whose time has come.
+    fn start(&mut self, cx: &mut Cx<'_>, id: &PublisherId) {
+        let now = cx.mono();
+        if let Job::Installing {
+            outcome,
+            retry_at: retry @ Some(_),
+            ..
+        } = &mut self.job
+            && retry.is_some_and(|at| at <= now)
+        {
+            *retry = None;
+            push_install(cx, id, &self.set, outcome);
+        }
+        if !matches!(self.job, Job::Idle) {
+            return;
+        }
+        let due = self
+            .claims
+            .iter()
+            .filter(|(_, claim)| claim.not_before <= now);
+        let best = due.min_by_key(|(_, claim)| (claim.failures, std::cmp::Reverse(claim.version)));
+        let Some(source) = best.map(|(source, _)| *source) else {
+            return;
+        };
+        let update = Box::new(self.set.begin_update(cx.now.wall, Policy::Offline));
+        self.step(cx, id, source, update);
+    }
+
+    /// Asks for the update's next file, or takes its outcome.
+    fn step(&mut self, cx: &mut Cx<'_>, id: &PublisherId, source: Source, mut update: Box<Update>) {
+        match update.next() {
+            Step::Fetch { file, max_bytes } => {
+                let request = cx.desk.request();
+                let lost_at = cx.mono().plus(cx.config.meta_timeout);
+                let ask = MetaAsk::File {
+                    publisher: id.clone(),
+                    file: file.clone(),
+                    held_version: self.set.version(&file.role),
+                };
+                cx.desk.push(Output::RequestMeta {
+                    request,
+                    source,
+                    ask,
+                    max_bytes,
+                });
+                self.job = Job::Updating(Updating {
+                    source,
+                    update,
+                    file,
+                    request,
+                    lost_at,
+                });
+            }
+            Step::Done(outcome) if outcome.changed => self.install(cx, id, source, outcome),
+            Step::Done(_) | Step::Over => {
+                self.job = Job::Idle;
+                self.checked_at = Some(cx.now.wall);
+                self.fruitless(cx, source, Duration::from_secs(2));
+            }
+        }
+    }
+
+    fn install(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: &PublisherId,
+        source: Source,
+        outcome: Box<Outcome>,
+    ) {
+        let version = outcome.set.version(&MetaRole::Timestamp).unwrap_or(0);
+        let files = outcome.new_files.len() as u64;
+        let bytes = outcome
+            .new_files
+            .iter()
+            .map(|(_, bytes)| bytes.len() as u64)
+            .sum();
+        cx.tell(Event::CatalogVerified {
+            publisher: id.clone(),
+            source,
+            version,
+            files,
+            bytes,
+        });
+        push_install(cx, id, &self.set, &outcome);
+        self.job = Job::Installing {
+            outcome,
+            source,
+            retry_at: None,
+        };
+    }
+
+    fn file_arrived(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: &PublisherId,
+        result: Result<MetaAnswer, MetaFailure>,
+    ) {
+        let Job::Updating(mut job) = std::mem::replace(&mut self.job, Job::Idle) else {
+            return;
+        };
+        let source = job.source;
+        let answer = match result {
+            Ok(MetaAnswer::Bytes(bytes)) => Fetched::Bytes(bytes),
+            Ok(MetaAnswer::Absent) => Fetched::Absent,
+            Ok(MetaAnswer::Versions(_)) => {
+                self.source_failed(
+                    cx,
+                    source,
+                    MetaFailure::Protocol("versions where a file was asked for".into()),
+                );
+                return;
+            }
+            Err(failure) => {
+                self.source_failed(cx, source, failure);
+                return;
+            }
+        };
+        match job.update.provide(&job.file, answer) {
+            Ok(()) => self.step(cx, id, source, job.update),
+            Err(error) => {
+                self.refused(cx, id, source, &error);
+                if let Some(roots) = job.update.salvage() {
+                    self.install(cx, id, source, roots);
+                }
+            }
+        }
+    }
+
+    /// A source's bytes did not verify, or it is behind what it claimed.
+    fn refused(&mut self, cx: &mut Cx<'_>, id: &PublisherId, source: Source, error: &TrustError) {
+        if error.fault() == Blame::Behind {
+            self.fruitless(cx, source, Duration::from_secs(2));
+            return;
+        }
+        let reason = error.to_string();
+        if let Source::Peer(peer) = source {
+            let kind = FaultKind::BadMetadata {
+                publisher: id.clone(),
+                reason: reason.clone(),
+            };
+            cx.ledger.fault(cx.now, peer, kind);
+        }
+        cx.tell(Event::CatalogRefused {
+            publisher: id.clone(),
+            source,
+            reason,
+        });
+        let first = match source {
+            // A folder is read while somebody copies into it; a peer that lies waits longer.
+            Source::Folder(_) => Duration::from_secs(2),
+            Source::Peer(_) => Duration::from_secs(60),
+        };
+        self.back_off(cx, source, first);
+    }
+
+    fn source_failed(&mut self, cx: &mut Cx<'_>, source: Source, failure: MetaFailure) {
+        if let (MetaFailure::Protocol(reason), Source::Peer(peer)) = (&failure, source) {
+            cx.ledger.fault(
+                cx.now,
+                peer,
+                FaultKind::Protocol {
+                    reason: reason.clone(),
+                },
+            );
+        }
+        self.back_off(cx, source, Duration::from_secs(1));
+    }
+
+    /// The source did not have what it claimed; after a few times the claim is forgotten.
+    fn fruitless(&mut self, cx: &mut Cx<'_>, source: Source, first: Duration) {
+        let tries = self
+            .claims
+            .get(&source)
+            .map_or(0, |claim| claim.failures + 1);
+        if tries >= MAX_FRUITLESS {
+            self.claims.remove(&source);
+        } else {
+            self.back_off(cx, source, first);
+        }
+    }
+
+    fn back_off(&mut self, cx: &mut Cx<'_>, source: Source, first: Duration) {
+        let Some(claim) = self.claims.get_mut(&source) else {
+            return;
+        };
+        claim.failures = claim.failures.saturating_add(1);
+        let wait = doubled(first, claim.failures, Duration::from_secs(3_600));
+        claim.not_before = cx.mono().plus(cx.desk.jitter(wait));
+    }
+
+    fn end_lost(&mut self, cx: &mut Cx<'_>) {
+        let Job::Updating(job) = &self.job else {
+            return;
+        };
+        if job.lost_at <= cx.mono() {
+            let source = job.source;
+            self.job = Job::Idle;
+            self.source_failed(cx, source, MetaFailure::Stalled);
+        }
+    }
+}
+
+fn push_install(cx: &mut Cx<'_>, id: &PublisherId, held: &TrustedSet, outcome: &Outcome) {
+    let kept: BTreeSet<MetaFile> = outcome.set.held().collect();
+    let removed = held.held().filter(|file| !kept.contains(file)).collect();
+    cx.desk.push(Output::InstallCatalog {
+        publisher: id.clone(),
+        files: outcome.new_files.clone(),
+        removed,
+    });
+}

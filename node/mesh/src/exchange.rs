@@ -1,0 +1,167 @@
+//! When to exchange records with whom: on connect, on a hint of another set, on own news, and
+//! from time to time. One exchange per peer at a time; what is exchanged is `records`' matter.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::{
+    desk::{Cx, doubled},
+    event::Event,
+    ids::{Mono, NodeId, RequestId},
+    io::{ExchangeStats, Hint, Output},
+};
+
+/// Own news is gossiped at most this often.
+const HINT_INTERVAL: Duration = Duration::from_millis(200);
+/// Peers that heard the hint come by themselves; those that did not are visited after this.
+const VISIT_AFTER_NEWS: Duration = Duration::from_secs(2);
+
+/// The schedule of exchanges.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    peers: BTreeMap<NodeId, Visit>,
+    count: u64,
+    digest: [u8; 32],
+    hint_at: Option<Mono>,
+    hinted_at: Option<Mono>,
+}
+
+#[derive(Debug)]
+struct Visit {
+    next_at: Mono,
+    open: Option<(RequestId, Mono)>,
+    failures: u32,
+}
+
+impl Exchange {
+    pub(crate) fn new((count, digest): (u64, [u8; 32])) -> Self {
+        Exchange {
+            peers: BTreeMap::new(),
+            count,
+            digest,
+            hint_at: None,
+            hinted_at: None,
+        }
+    }
+
+    /// The side with the lower id begins; the other one follows in its own time, should that fail.
+    pub(crate) fn connected(&mut self, cx: &mut Cx<'_>, peer: NodeId) {
+        let first = if cx.config.me < peer {
+            Duration::from_millis(50)
+        } else {
+            Duration::from_secs(5)
+        };
+        let next_at = cx.mono().plus(cx.desk.jitter(first));
+        self.peers.insert(
+            peer,
+            Visit {
+                next_at,
+                open: None,
+                failures: 0,
+            },
+        );
+    }
+
+    pub(crate) fn disconnected(&mut self, peer: NodeId) {
+        self.peers.remove(&peer);
+    }
+
+    /// A peer's set differs from ours: visit it soon.
+    pub(crate) fn hint(&mut self, cx: &mut Cx<'_>, peer: NodeId, digest: [u8; 32]) {
+        if digest != self.digest {
+            let soon = cx.mono().plus(cx.desk.jitter(Duration::from_millis(100)));
+            self.visit_by(|id| *id == peer, soon);
+        }
+    }
+
+    /// Our own set changed.
+    pub(crate) fn changed(&mut self, cx: &mut Cx<'_>, count: u64, digest: [u8; 32]) {
+        if digest == self.digest {
+            return;
+        }
+        (self.count, self.digest) = (count, digest);
+        let now = cx.mono();
+        let earliest = self
+            .hinted_at
+            .map_or(now, |at| at.plus(HINT_INTERVAL).max(now));
+        self.hint_at.get_or_insert(earliest);
+        let soon = now.plus(cx.desk.jitter(VISIT_AFTER_NEWS));
+        self.visit_by(|_| true, soon);
+    }
+
+    /// An exchange ended.
+    pub(crate) fn ended(
+        &mut self,
+        cx: &mut Cx<'_>,
+        request: RequestId,
+        result: Result<ExchangeStats, String>,
+    ) {
+        let asked = |visit: &Visit| visit.open.is_some_and(|(open, _)| open == request);
+        let Some((&peer, visit)) = self.peers.iter_mut().find(|(_, visit)| asked(visit)) else {
+            return;
+        };
+        visit.open = None;
+        match result {
+            Ok(stats) => {
+                visit.failures = 0;
+                visit.next_at = cx.mono().plus(cx.desk.jitter(cx.config.records_interval));
+                if stats != ExchangeStats::default() {
+                    cx.tell(Event::RecordsExchanged { peer, stats });
+                }
+            }
+            Err(reason) => {
+                visit.failed(cx);
+                cx.tell(Event::RecordsFailed { peer, reason });
+            }
+        }
+    }
+
+    pub(crate) fn pump(&mut self, cx: &mut Cx<'_>) {
+        let now = cx.mono();
+        if self.hint_at.is_some_and(|at| at <= now) {
+            self.hint_at = None;
+            self.hinted_at = Some(now);
+            cx.desk.push(Output::PublishHint(Hint::Records {
+                count: self.count,
+                digest: self.digest,
+            }));
+        }
+        for (&peer, visit) in &mut self.peers {
+            if visit.open.is_some_and(|(_, lost_at)| lost_at <= now) {
+                visit.open = None;
+                visit.failed(cx);
+            }
+            if visit.open.is_none() && visit.next_at <= now {
+                let request = cx.desk.request();
+                visit.open = Some((request, now.plus(cx.config.records_timeout)));
+                cx.desk.push(Output::ExchangeRecords { request, peer });
+            }
+        }
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Mono> {
+        let of_visit = |visit: &Visit| visit.open.map_or(visit.next_at, |(_, lost_at)| lost_at);
+        self.peers.values().map(of_visit).chain(self.hint_at).min()
+    }
+
+    fn visit_by(&mut self, whom: impl Fn(&NodeId) -> bool, at: Mono) {
+        for (_, visit) in self
+            .peers
+            .iter_mut()
+            .filter(|(id, visit)| whom(id) && visit.failures == 0)
+        {
+            visit.next_at = visit.next_at.min(at);
+        }
+    }
+}
+
+impl Visit {
+    fn failed(&mut self, cx: &mut Cx<'_>) {
+        self.failures = self.failures.saturating_add(1);
+        let wait = doubled(
+            Duration::from_secs(2),
+            self.failures,
+            cx.config.records_interval,
+        );
+        self.next_at = cx.mono().plus(cx.desk.jitter(wait));
+    }
+}

@@ -1,0 +1,357 @@
+//! The fetch planner: which bytes of which file come from whom, and when.
+//!
+//! Goals: playback first and in order; everything else rarest first with a seeded random start,
+//! so that many nodes filling from one take different parts and feed each other; a source that
+//! leaves, stalls, lies or is busy is replaced in mid-file; nothing twice outside the end game.
+//! Work per event does not grow with the number of files: the queue is walked in bounded steps.
+//!
+//! - `active` - files that are being fetched now, with the ranges nobody fetches yet
+//! - `assign` - finds the next range for a peer with a free slot
+//! - `flights` - ranges on their way, their ends and failures
+//! - `demand` - windows that somebody waits for
+
+mod active;
+mod assign;
+mod demand;
+mod flights;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use pishtar_catalog::{BlobHash, Selection};
+
+use self::{active::Active, demand::Demand, flights::Flight};
+use crate::{
+    desk::Cx,
+    event::Event,
+    ids::{DemandId, Mono, NodeId, RequestId},
+    inventory::{FileIx, Holding, Inventory, QueueKey},
+    io::{Held, Output, Priority},
+    peers::Peers,
+};
+
+/// Questions to the blob store that are open at one time.
+const MAX_INSPECTIONS: usize = 64;
+
+/// The planner with all that it plans on.
+///
+/// Always true between inputs: a file with `queued` stands in `queue` under that key and is
+/// wanted, inspected, incomplete, not active, and claimed by a connected peer; every active
+/// file's unassigned ranges, flights' ranges and held ranges together cover the file, and
+/// unassigned ranges overlap neither of the other two; `reserved` is the sum of the missing bytes
+/// of active files.
+#[derive(Debug)]
+pub(crate) struct Fetch {
+    pub(crate) inventory: Inventory,
+    pub(crate) peers: Peers,
+    pub(crate) quota: Option<u64>,
+    queue: BTreeSet<QueueKey>,
+    active: BTreeMap<FileIx, Active>,
+    /// Active files that are wanted as a whole and have unassigned ranges.
+    open: BTreeSet<(Priority, u64, FileIx)>,
+    flights: BTreeMap<RequestId, Flight>,
+    /// Flights that are not cancelled.
+    flying: usize,
+    demands: BTreeMap<DemandId, Demand>,
+    urgency: BTreeSet<(Priority, DemandId)>,
+    reserved: u64,
+    /// Raised when a peer for which nothing was found may find something now.
+    epoch: u64,
+    activations: u64,
+    paused_until: Mono,
+    quota_told: bool,
+    inspect: VecDeque<FileIx>,
+    inspecting: BTreeSet<BlobHash>,
+    /// Some walk through the queue was cut short and goes on at once.
+    unfinished: bool,
+    next_review: Mono,
+}
+
+impl Fetch {
+    pub(crate) fn new(quota: Option<u64>) -> Self {
+        Fetch {
+            inventory: Inventory::default(),
+            peers: Peers::default(),
+            quota,
+            queue: BTreeSet::new(),
+            active: BTreeMap::new(),
+            open: BTreeSet::new(),
+            flights: BTreeMap::new(),
+            flying: 0,
+            demands: BTreeMap::new(),
+            urgency: BTreeSet::new(),
+            reserved: 0,
+            epoch: 1,
+            activations: 0,
+            paused_until: Mono::default(),
+            quota_told: false,
+            inspect: VecDeque::new(),
+            inspecting: BTreeSet::new(),
+            unfinished: false,
+            next_review: Mono::default(),
+        }
+    }
+
+    /// Takes a changed or new role over from the catalogue; withdrawn files lose their demand,
+    /// their flights and their bytes.
+    pub(crate) fn role_changed(&mut self, cx: &mut Cx<'_>, publisher: &str, role: &str) {
+        if let Some(ix) = self.inventory.find_role(publisher, role) {
+            crate::holdings::loosen(&self.inventory, &mut self.peers, ix);
+        }
+        let desk = &mut *cx.desk;
+        let lost = self
+            .inventory
+            .replace_role(cx.catalog, publisher, role, || desk.random());
+        for ix in lost {
+            if self.inventory.is_live(ix) && self.inventory.file(ix).places().is_empty() {
+                self.withdraw(cx, ix);
+            }
+        }
+    }
+
+    /// Marks what is followed: after a change of the selections or of the catalogue.
+    pub(crate) fn follow(&mut self, cx: &mut Cx<'_>, selections: &[Selection]) {
+        let mut wanted = BTreeSet::new();
+        for lesson in cx.catalog.lessons() {
+            if selections.iter().any(|selection| selection.matches(lesson)) {
+                wanted.extend(
+                    lesson
+                        .files
+                        .iter()
+                        .filter_map(|file| self.inventory.find(&file.blake3)),
+                );
+            }
+        }
+        let all: Vec<FileIx> = self.inventory.files().map(|(ix, _)| ix).collect();
+        for ix in all {
+            let want = wanted.contains(&ix).then_some(Priority::Followed);
+            if self.inventory.file(ix).want != want {
+                self.inventory.file_mut(ix).want = want;
+                self.inspect_if_unknown(ix);
+                self.reopen(ix);
+            }
+        }
+        self.quota_told = false;
+        self.news();
+        self.retire_unwanted(cx);
+    }
+
+    /// The store told what it holds of a blob.
+    pub(crate) fn blob_state(&mut self, cx: &mut Cx<'_>, hash: BlobHash, held: Held) {
+        self.inspecting.remove(&hash);
+        let Some(ix) = self.inventory.find(&hash) else {
+            return;
+        };
+        let was_complete = self.inventory.file(ix).is_complete();
+        self.release(ix);
+        self.inventory.set_held(ix, held);
+        self.resume(ix);
+        if self.inventory.file(ix).is_complete() && !was_complete {
+            self.completed(cx, ix);
+        }
+        self.requeue(ix);
+        self.wake(ix);
+    }
+
+    /// Asks the store about files whose state is unknown, a few at a time.
+    pub(crate) fn inspect_some(&mut self, cx: &mut Cx<'_>) {
+        while self.inspecting.len() < MAX_INSPECTIONS
+            && let Some(ix) = self.inspect.pop_front()
+        {
+            // A file index may have been reused since: it is looked at as it is now.
+            if !self.inventory.is_live(ix) || self.inventory.file(ix).holding != Holding::Unknown {
+                continue;
+            }
+            let file = self.inventory.file_mut(ix);
+            file.holding = Holding::Inspecting;
+            let (hash, length) = (file.hash, file.length);
+            self.inspecting.insert(hash);
+            cx.desk.push(Output::InspectBlob { hash, length });
+        }
+    }
+
+    /// Replaces the quota; what is in flight goes on.
+    pub(crate) fn set_quota(&mut self, quota: Option<u64>) {
+        self.quota = quota;
+        self.quota_told = false;
+        self.news();
+    }
+
+    /// Would the quota allow to begin with this file now?
+    pub(crate) fn has_room_for(&self, ix: FileIx) -> bool {
+        self.active.contains_key(&ix) || self.fits(self.inventory.file(ix).missing_bytes())
+    }
+
+    /// Files in flight from a peer with their number of ranges.
+    pub(crate) fn flights_from(&self, peer: NodeId) -> BTreeMap<FileIx, usize> {
+        let mut files = BTreeMap::new();
+        for flight in self
+            .flights
+            .values()
+            .filter(|flight| flight.peer == peer && !flight.cancelled)
+        {
+            *files.entry(flight.file).or_insert(0) += 1;
+        }
+        files
+    }
+
+    /// A peer connected; what it holds is not known yet.
+    pub(crate) fn connected(&mut self, peer: NodeId) -> bool {
+        self.peers.connect(peer)
+    }
+
+    /// A peer is gone: its flights are lost and its claims with it.
+    pub(crate) fn disconnected(&mut self, peer: NodeId) {
+        let lost: Vec<RequestId> = self.flights_of(peer).collect();
+        for request in lost {
+            self.drop_flight(request);
+        }
+        let Some(gone) = self.peers.disconnect(&peer) else {
+            return;
+        };
+        let claimed = gone.claimed(&self.inventory);
+        for ix in claimed {
+            self.count_providers(ix);
+        }
+    }
+
+    /// Claims of a peer about these files changed.
+    pub(crate) fn claims_changed(&mut self, changes: Vec<(NodeId, FileIx)>) {
+        let peer = changes.first().map(|(peer, _)| *peer);
+        for (_, ix) in changes {
+            self.count_providers(ix);
+        }
+        if let Some(peer) = peer.and_then(|peer| self.peers.get_mut(&peer)) {
+            peer.link.idle_epoch = 0;
+        }
+    }
+
+    /// When the planner has something to do without an input.
+    pub(crate) fn next_deadline(
+        &self,
+        cx: &crate::Config,
+        ledger: &crate::ledger::Ledger,
+        now: Mono,
+    ) -> Option<Mono> {
+        let stalls = self
+            .flights
+            .values()
+            .filter_map(|flight| flight.stalls_at(cx.stall_after));
+        let pauses = self
+            .peers
+            .iter()
+            .filter_map(|(peer, _)| ledger.get(peer)?.pause);
+        let pauses = pauses.map(|(until, _)| until).filter(|until| *until > now);
+        let paused = (self.paused_until > now).then_some(self.paused_until);
+        let review = (self.flying > 0).then_some(self.next_review);
+        let unfinished = self.unfinished.then_some(now);
+        stalls
+            .chain(pauses)
+            .chain(paused)
+            .chain(review)
+            .chain(unfinished)
+            .min()
+    }
+
+    /// Puts a file into or takes it out of the queue, as its state demands.
+    pub(crate) fn requeue(&mut self, ix: FileIx) {
+        let active = self.active.contains_key(&ix);
+        let file = self.inventory.file_mut(ix);
+        let ready = file.is_known() && !file.is_complete() && !active && file.providers > 0;
+        let key = file
+            .want
+            .filter(|_| ready)
+            .map(|want| (want, file.providers, file.shuffle, ix));
+        let old = std::mem::replace(&mut file.queued, key);
+        if old == key {
+            return;
+        }
+        if let Some(old) = old {
+            self.queue.remove(&old);
+        }
+        if let Some(key) = key {
+            self.queue.insert(key);
+            if old.is_none() {
+                self.wake(ix);
+            }
+        }
+    }
+
+    fn count_providers(&mut self, ix: FileIx) {
+        let providers = self.peers.providers(&self.inventory, ix);
+        self.inventory.file_mut(ix).providers = providers;
+        self.requeue(ix);
+    }
+
+    fn inspect_if_unknown(&mut self, ix: FileIx) {
+        if self.inventory.file(ix).holding == Holding::Unknown {
+            self.inspect.push_back(ix);
+        }
+    }
+
+    /// All peers for which nothing was found are looked at again.
+    fn news(&mut self) {
+        self.epoch += 1;
+    }
+
+    /// Peers that claim something of a file are looked at again.
+    fn wake(&mut self, ix: FileIx) {
+        let inventory = &self.inventory;
+        for (_, peer) in self
+            .peers
+            .iter_mut()
+            .filter(|(_, peer)| peer.has_any(inventory, ix))
+        {
+            peer.link.idle_epoch = 0;
+        }
+    }
+
+    fn withdraw(&mut self, cx: &mut Cx<'_>, ix: FileIx) {
+        let of_file = self.flights.iter().filter(|(_, flight)| flight.file == ix);
+        let lost: Vec<(RequestId, bool)> = of_file
+            .map(|(id, flight)| (*id, flight.cancelled))
+            .collect();
+        for (request, cancelled) in lost {
+            if !cancelled {
+                cx.desk.push(Output::CancelRange { request });
+            }
+            self.drop_flight(request);
+        }
+        self.demands_of_file_end(ix);
+        self.deactivate(ix);
+        if let Some(key) = self.inventory.file_mut(ix).queued.take() {
+            self.queue.remove(&key);
+        }
+        for (_, peer) in self.peers.iter_mut() {
+            peer.forget(ix);
+        }
+        let Some(file) = self.inventory.remove_if_unplaced(ix) else {
+            return;
+        };
+        self.inspecting.remove(&file.hash);
+        // Unknown is not nothing: a restart may have left bytes of it.
+        if !file.is_known() || file.held_bytes() > 0 {
+            cx.desk.push(Output::RemoveBlob { hash: file.hash });
+        }
+    }
+
+    fn completed(&mut self, cx: &mut Cx<'_>, ix: FileIx) {
+        self.deactivate(ix);
+        self.requeue(ix);
+        let hash = self.inventory.file(ix).hash;
+        let has = |file: &pishtar_catalog::LessonFile| {
+            self.inventory
+                .find(&file.blake3)
+                .is_some_and(|ix| self.inventory.file(ix).is_complete())
+        };
+        let lessons = cx.catalog.files(&hash).map(|(lesson, _)| lesson);
+        let complete: BTreeSet<_> = lessons
+            .filter(|lesson| lesson.files.iter().all(has))
+            .map(|lesson| lesson.id.clone())
+            .collect();
+        for lesson in complete {
+            cx.tell(Event::LessonComplete { lesson });
+        }
+    }
+}

@@ -1,0 +1,419 @@
+//! Every file that a trusted catalogue names: what is held of it, whether it is wanted, and where
+//! it stands in its roles' sorted path order.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
+
+use pishtar_catalog::{BlobHash, Catalog};
+
+use crate::{
+    config::GROUP_BYTES,
+    ids::PublisherId,
+    io::{Held, Priority},
+    ranges::RangeSet,
+    wire::Bitmap,
+};
+
+/// A file within the inventory; small, and reused after the file is withdrawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct FileIx(u32);
+
+/// A role within the inventory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct RoleIx(u32);
+
+/// What is held of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Holding {
+    /// Nobody looked yet.
+    Unknown,
+    /// Asked the shell.
+    Inspecting,
+    /// These verified ranges; not all of the file.
+    Partial(RangeSet),
+    /// All.
+    Complete,
+    /// All, in a published folder.
+    Referenced,
+}
+
+/// One file.
+#[derive(Debug)]
+pub(crate) struct File {
+    pub(crate) hash: BlobHash,
+    /// Signed length in bytes.
+    pub(crate) length: u64,
+    pub(crate) holding: Holding,
+    /// Why it is fetched as a whole, if it is.
+    pub(crate) want: Option<Priority>,
+    /// Connected peers that hold all or some of it.
+    pub(crate) providers: u32,
+    /// Seeded chance: breaks ties between equally rare files.
+    pub(crate) shuffle: u32,
+    /// Its key in the planner's queue while it stands there.
+    pub(crate) queued: Option<QueueKey>,
+    /// Roles and positions in their path order.
+    places: Vec<(RoleIx, u32)>,
+}
+
+/// Order of fetching: most urgent, then rarest, then by chance.
+pub(crate) type QueueKey = (Priority, u32, u32, FileIx);
+
+impl File {
+    pub(crate) fn is_complete(&self) -> bool {
+        matches!(self.holding, Holding::Complete | Holding::Referenced)
+    }
+
+    pub(crate) fn is_known(&self) -> bool {
+        !matches!(self.holding, Holding::Unknown | Holding::Inspecting)
+    }
+
+    pub(crate) fn held_bytes(&self) -> u64 {
+        match &self.holding {
+            Holding::Unknown | Holding::Inspecting => 0,
+            Holding::Partial(ranges) => ranges.total(),
+            Holding::Complete | Holding::Referenced => self.length,
+        }
+    }
+
+    pub(crate) fn missing_bytes(&self) -> u64 {
+        self.length - self.held_bytes()
+    }
+
+    pub(crate) fn places(&self) -> &[(RoleIx, u32)] {
+        &self.places
+    }
+
+    /// Ranges that are not held; empty while nobody has looked.
+    pub(crate) fn missing(&self) -> RangeSet {
+        self.missing_within(0..self.length)
+    }
+
+    /// The missing part of a range.
+    pub(crate) fn missing_within(&self, range: Range<u64>) -> RangeSet {
+        match &self.holding {
+            Holding::Partial(ranges) => ranges.gaps(range).collect(),
+            _ => RangeSet::default(),
+        }
+    }
+}
+
+/// One role of one publisher.
+#[derive(Debug)]
+pub(crate) struct Role {
+    pub(crate) publisher: PublisherId,
+    pub(crate) name: String,
+    pub(crate) version: u64,
+    /// Files in sorted path order; `None` where the target is not a lesson file.
+    pub(crate) files: Vec<Option<FileIx>>,
+    /// Files that are held whole.
+    pub(crate) ours: Bitmap,
+    /// Generation of our holdings in which `ours` changed last.
+    pub(crate) changed_at: u64,
+    dirty: bool,
+}
+
+/// All files and roles.
+///
+/// Always true: `by_hash` names exactly the files in `files`; a file has at least one place; a
+/// role's `ours` has exactly the bits of its complete files; `used` is the sum of held bytes
+/// except referenced ones; `partials` are the files held in part and not whole.
+#[derive(Debug, Default)]
+pub(crate) struct Inventory {
+    files: Vec<Option<File>>,
+    free_files: Vec<u32>,
+    by_hash: BTreeMap<BlobHash, FileIx>,
+    roles: Vec<Option<Role>>,
+    by_name: BTreeMap<(PublisherId, String), RoleIx>,
+    partials: BTreeSet<FileIx>,
+    used: u64,
+    /// Bumped whenever others should learn of a change.
+    pub(crate) generation: u64,
+    /// Did own holdings change since the last bump?
+    pub(crate) dirty: bool,
+    /// New files count as absent rather than unknown: the shell listed its whole store.
+    pub(crate) listed: bool,
+}
+
+impl Inventory {
+    pub(crate) fn file(&self, ix: FileIx) -> &File {
+        self.files[ix.0 as usize]
+            .as_ref()
+            .expect("a FileIx is dropped everywhere when its file goes")
+    }
+
+    pub(crate) fn file_mut(&mut self, ix: FileIx) -> &mut File {
+        self.files[ix.0 as usize]
+            .as_mut()
+            .expect("a FileIx is dropped everywhere when its file goes")
+    }
+
+    /// Does this index name a file now?
+    pub(crate) fn is_live(&self, ix: FileIx) -> bool {
+        self.files.get(ix.0 as usize).is_some_and(Option::is_some)
+    }
+
+    pub(crate) fn find(&self, hash: &BlobHash) -> Option<FileIx> {
+        self.by_hash.get(hash).copied()
+    }
+
+    pub(crate) fn files(&self) -> impl Iterator<Item = (FileIx, &File)> {
+        let numbered = (0u32..).zip(&self.files);
+        numbered.filter_map(|(at, file)| Some((FileIx(at), file.as_ref()?)))
+    }
+
+    pub(crate) fn role(&self, ix: RoleIx) -> Option<&Role> {
+        self.roles.get(ix.0 as usize)?.as_ref()
+    }
+
+    pub(crate) fn find_role(&self, publisher: &str, name: &str) -> Option<RoleIx> {
+        self.by_name
+            .get(&(publisher.to_owned(), name.to_owned()))
+            .copied()
+    }
+
+    pub(crate) fn roles(&self) -> impl Iterator<Item = &Role> {
+        self.roles.iter().flatten()
+    }
+
+    pub(crate) fn partials(&self) -> impl Iterator<Item = FileIx> + '_ {
+        self.partials.iter().copied()
+    }
+
+    /// Bytes of the quota that are in use.
+    pub(crate) fn used(&self) -> u64 {
+        self.used
+    }
+
+    /// Takes over a role as the catalogue has it now; `None` when it is gone. Old files keep
+    /// their indexes where the new version still names them. Returns files that lost a place.
+    pub(crate) fn replace_role(
+        &mut self,
+        catalog: &Catalog,
+        publisher: &str,
+        name: &str,
+        mut shuffle: impl FnMut() -> u64,
+    ) -> Vec<FileIx> {
+        let lost = self.drop_role(publisher, name);
+        let Some((version, hashes)) = catalog.role_files(publisher, name) else {
+            return lost;
+        };
+        let role_ix = self.new_role_ix(publisher, name);
+        let mut files = Vec::with_capacity(hashes.len());
+        let mut ours = Bitmap::default();
+        for (position, hash) in (0u32..).zip(hashes) {
+            let known = self.find(hash).or_else(|| {
+                let (_, file) = catalog.file(hash)?;
+                Some(self.intern(*hash, file.length, shuffle() as u32))
+            });
+            if let Some(ix) = known {
+                let file = self.file_mut(ix);
+                file.places.push((role_ix, position));
+                ours.set(position as usize, file.is_complete());
+            }
+            files.push(known);
+        }
+        let role = Role {
+            publisher: publisher.to_owned(),
+            name: name.to_owned(),
+            version,
+            files,
+            ours,
+            changed_at: self.generation + 1,
+            dirty: true,
+        };
+        self.roles[role_ix.0 as usize] = Some(role);
+        self.dirty = true;
+        lost
+    }
+
+    /// Takes a file out that has no place any more.
+    pub(crate) fn remove_if_unplaced(&mut self, ix: FileIx) -> Option<File> {
+        if !self.files[ix.0 as usize].as_ref()?.places.is_empty() {
+            return None;
+        }
+        let file = self.files[ix.0 as usize].take()?;
+        if file.holding != Holding::Referenced {
+            self.used -= file.held_bytes();
+        }
+        self.partials.remove(&ix);
+        self.by_hash.remove(&file.hash);
+        self.free_files.push(ix.0);
+        Some(file)
+    }
+
+    /// Replaces what is held of a file by what the store says.
+    pub(crate) fn set_held(&mut self, ix: FileIx, held: Held) {
+        let file = self.file_mut(ix);
+        let length = file.length;
+        let holding = match held {
+            Held::Absent if length > 0 => Holding::Partial(RangeSet::default()),
+            Held::Partial(ranges) => holding_of(ranges, length),
+            Held::Referenced => Holding::Referenced,
+            Held::Complete | Held::Absent => Holding::Complete,
+        };
+        self.put_holding(ix, holding);
+    }
+
+    /// Adds a verified range of whole groups; returns the bytes that are new.
+    pub(crate) fn add_held(&mut self, ix: FileIx, range: Range<u64>) -> u64 {
+        let file = self.file_mut(ix);
+        let length = file.length;
+        let Holding::Partial(ranges) = &mut file.holding else {
+            return 0;
+        };
+        let before = ranges.total();
+        ranges.insert(range);
+        let gained = ranges.total() - before;
+        if gained == 0 {
+            return 0;
+        }
+        let whole = before + gained == length;
+        if whole {
+            file.holding = Holding::Complete;
+        }
+        self.used += gained;
+        self.dirty = true;
+        if whole {
+            self.partials.remove(&ix);
+            self.mark_places(ix);
+        } else {
+            self.partials.insert(ix);
+        }
+        gained
+    }
+
+    /// Starts a new generation; true when there was something to tell.
+    pub(crate) fn bump(&mut self) -> bool {
+        if !std::mem::take(&mut self.dirty) {
+            return false;
+        }
+        self.generation += 1;
+        for role in self.roles.iter_mut().flatten() {
+            if std::mem::take(&mut role.dirty) {
+                role.changed_at = self.generation;
+            }
+        }
+        true
+    }
+
+    fn put_holding(&mut self, ix: FileIx, holding: Holding) {
+        let file = self.file_mut(ix);
+        let counted = |file: &File| match file.holding {
+            Holding::Referenced => 0,
+            _ => file.held_bytes(),
+        };
+        let before = counted(file);
+        file.holding = holding;
+        let after = counted(file);
+        let is_partial = matches!(&file.holding, Holding::Partial(ranges) if !ranges.is_empty());
+        self.used = self.used + after - before;
+        if is_partial {
+            self.partials.insert(ix);
+        } else {
+            self.partials.remove(&ix);
+        }
+        self.dirty = true;
+        self.mark_places(ix);
+    }
+
+    fn mark_places(&mut self, ix: FileIx) {
+        let Some(file) = &self.files[ix.0 as usize] else {
+            return;
+        };
+        let complete = file.is_complete();
+        for &(role, position) in &file.places {
+            let Some(role) = &mut self.roles[role.0 as usize] else {
+                continue;
+            };
+            if role.ours.get(position as usize) != complete {
+                role.ours.set(position as usize, complete);
+                role.dirty = true;
+            }
+        }
+    }
+
+    fn intern(&mut self, hash: BlobHash, length: u64, shuffle: u32) -> FileIx {
+        let holding = match (length, self.listed) {
+            (0, _) => Holding::Complete,
+            (_, true) => Holding::Partial(RangeSet::default()),
+            (_, false) => Holding::Unknown,
+        };
+        let file = File {
+            hash,
+            length,
+            holding,
+            want: None,
+            providers: 0,
+            shuffle,
+            queued: None,
+            places: Vec::with_capacity(1),
+        };
+        let at = self.free_files.pop().unwrap_or_else(|| {
+            self.files.push(None);
+            u32::try_from(self.files.len() - 1).expect("metadata bounds keep files far below 2^32")
+        });
+        self.files[at as usize] = Some(file);
+        self.by_hash.insert(hash, FileIx(at));
+        FileIx(at)
+    }
+
+    fn drop_role(&mut self, publisher: &str, name: &str) -> Vec<FileIx> {
+        let Some(&role_ix) = self.by_name.get(&(publisher.to_owned(), name.to_owned())) else {
+            return Vec::new();
+        };
+        let Some(role) = self.roles[role_ix.0 as usize].take() else {
+            return Vec::new();
+        };
+        let files: Vec<FileIx> = role.files.into_iter().flatten().collect();
+        for &ix in &files {
+            self.file_mut(ix)
+                .places
+                .retain(|(role, _)| *role != role_ix);
+        }
+        self.dirty = true;
+        files
+    }
+
+    /// A role keeps its index for the life of the process, so that peers' bitmaps stay apart.
+    fn new_role_ix(&mut self, publisher: &str, name: &str) -> RoleIx {
+        let next = RoleIx(
+            u32::try_from(self.roles.len()).expect("metadata bounds keep roles far below 2^32"),
+        );
+        let key = (publisher.to_owned(), name.to_owned());
+        let ix = *self.by_name.entry(key).or_insert(next);
+        if ix == next {
+            self.roles.push(None);
+        }
+        ix
+    }
+}
+
+/// The whole chunk groups within a range of a file of this length.
+pub(crate) fn whole_groups(range: Range<u64>, length: u64) -> Range<u64> {
+    let start = range
+        .start
+        .div_ceil(GROUP_BYTES)
+        .saturating_mul(GROUP_BYTES)
+        .min(length);
+    let end = if range.end >= length {
+        length
+    } else {
+        range.end / GROUP_BYTES * GROUP_BYTES
+    };
+    start..end.max(start)
+}
+
+fn holding_of(ranges: Vec<Range<u64>>, length: u64) -> Holding {
+    let set: RangeSet = ranges
+        .into_iter()
+        .map(|range| whole_groups(range, length))
+        .collect();
+    if set.total() == length {
+        Holding::Complete
+    } else {
+        Holding::Partial(set)
+    }
+}

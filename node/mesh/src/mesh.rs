@@ -1,0 +1,482 @@
+//! The facade: one input at a time, outputs to take, views to read.
+
+use pishtar_catalog::{BlobHash, Catalog, Diff, Lesson, LessonId, Selection};
+use pishtar_signing::client::MetaFile;
+
+use crate::{
+    catalog_sync::{CatalogSync, Installed, PublisherView},
+    config::Config,
+    desk::{Cx, Desk},
+    event::Event,
+    exchange::Exchange,
+    fetch::Fetch,
+    holdings,
+    ids::{Mono, NodeId, Now, PublisherId, UnixSeconds},
+    inventory::Holding,
+    io::{Held, Hint, Input, Output, Restored},
+    ledger::{Account, Fault, Ledger},
+    why::{self, Sentence},
+    wire::{HoldingsAnswer, HoldingsQuery},
+};
+
+/// The mesh core of one node.
+///
+/// # Run loop
+/// Call [`Mesh::handle`] with one input, then [`Mesh::poll_output`] until it gives `None`, then
+/// ask [`Mesh::next_deadline`] and wait for an input or, at that time, give [`Input::Tick`].
+/// Every request carries an id that its answer returns; late, repeated and unknown answers are
+/// harmless. Nothing here panics on an input; a panic is a bug.
+#[derive(Debug)]
+pub struct Mesh {
+    config: Config,
+    catalog: Catalog,
+    selections: Vec<Selection>,
+    sync: CatalogSync,
+    fetch: Fetch,
+    exchange: Exchange,
+    ledger: Ledger,
+    desk: Desk,
+    /// Random id of this run; generations of holdings count within it.
+    instance: u64,
+    /// When the last generation of our holdings was announced.
+    announced: Mono,
+}
+
+/// Numbers for the status page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Lessons in all trusted catalogues.
+    pub lessons_known: u64,
+    /// Lessons that the selections match.
+    pub lessons_followed: u64,
+    /// Followed lessons of which every file is held.
+    pub lessons_complete: u64,
+    /// Files held whole.
+    pub blobs_complete: u64,
+    /// Files held in part.
+    pub blobs_partial: u64,
+    /// Bytes held, referenced ones included.
+    pub held_bytes: u64,
+    /// Held bytes that count in the quota.
+    pub quota_used: u64,
+}
+
+/// How much of a lesson is here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LessonState {
+    /// Does a selection match it?
+    pub followed: bool,
+    /// Are all its files held?
+    pub complete: bool,
+    /// Held bytes of its files.
+    pub held_bytes: u64,
+    /// Bytes of its files.
+    pub total_bytes: u64,
+}
+
+/// Splits the mesh into the surroundings of an input and the part that handles it.
+macro_rules! cx {
+    ($mesh:ident, $now:expr) => {
+        &mut Cx {
+            now: $now,
+            config: &$mesh.config,
+            desk: &mut $mesh.desk,
+            ledger: &mut $mesh.ledger,
+            catalog: &$mesh.catalog,
+        }
+    };
+}
+
+impl Mesh {
+    /// A mesh with what was found on disk. Follow rules come as [`Input::SetFollow`].
+    pub fn new(config: Config, now: Now, restored: Restored) -> Self {
+        let mut desk = Desk::new(&config);
+        let mut mesh = Mesh {
+            catalog: restored.catalog,
+            selections: Vec::new(),
+            sync: CatalogSync::new(restored.publishers.into_iter()),
+            fetch: Fetch::new(config.quota_bytes),
+            exchange: Exchange::new(restored.records),
+            ledger: Ledger::default(),
+            instance: desk.random() | 1,
+            announced: now.mono,
+            desk,
+            config,
+        };
+        mesh.fetch.inventory.listed = restored.blobs.is_some();
+        let roles: Vec<(String, String)> = mesh
+            .catalog
+            .roles()
+            .map(|(publisher, role, _)| (publisher.to_owned(), role.to_owned()))
+            .collect();
+        for (publisher, role) in roles {
+            mesh.fetch.role_changed(cx!(mesh, now), &publisher, &role);
+        }
+        for (hash, held) in restored.blobs.unwrap_or_default() {
+            mesh.restore_blob(hash, held);
+        }
+        // What was listed says nothing about blobs that appear with later catalogues.
+        mesh.fetch.inventory.listed = false;
+        mesh.fetch.inventory.bump();
+        mesh
+    }
+
+    /// Takes one input in. Outputs wait in [`Mesh::poll_output`].
+    pub fn handle(&mut self, now: Now, input: Input) {
+        self.take(now, input);
+        let cx = cx!(self, now);
+        self.sync.pump(cx);
+        self.exchange.pump(cx);
+        holdings::ask(cx, &mut self.fetch.peers);
+        self.fetch.inspect_some(cx);
+        self.fetch.plan(cx);
+        self.announce(now);
+    }
+
+    /// The next thing for the shell to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.desk.pop()
+    }
+
+    /// When to give [`Input::Tick`] at the latest, unless an input comes before. May lie in the
+    /// past: then at once.
+    pub fn next_deadline(&self, now: Now) -> Option<Mono> {
+        let announce = self
+            .fetch
+            .inventory
+            .dirty
+            .then(|| self.announced.plus(self.config.holdings_interval));
+        let parts = [
+            self.sync.next_deadline(),
+            self.exchange.next_deadline(),
+            holdings::next_deadline(&self.fetch.peers),
+            self.fetch
+                .next_deadline(&self.config, &self.ledger, now.mono),
+            announce,
+        ];
+        parts.into_iter().flatten().min()
+    }
+
+    fn take(&mut self, now: Now, input: Input) {
+        let cx = cx!(self, now);
+        match input {
+            Input::PeerConnected { peer } => self.connected(now, peer),
+            Input::PeerDisconnected { peer } => self.disconnected(now, peer),
+            Input::HintHeard { peer, hint } => match hint {
+                Hint::Timestamp { publisher, version } => {
+                    self.sync.hint(now.mono, peer, &publisher, version)
+                }
+                Hint::Records { digest, .. } => self.exchange.hint(cx, peer, digest),
+            },
+            Input::FolderChanged { folder } => self.sync.folder_changed(now.mono, folder),
+            Input::MetaArrived { request, result } => self.sync.arrived(cx, request, result),
+            Input::CatalogInstalled { publisher, result } => {
+                if let Some(installed) = self.sync.installed(cx, publisher, result) {
+                    self.use_catalog(now, installed);
+                }
+            }
+            Input::HoldingsArrived { request, result } => {
+                let changes = holdings::arrived(
+                    cx,
+                    &self.fetch.inventory,
+                    &mut self.fetch.peers,
+                    request,
+                    result,
+                );
+                self.fetch.claims_changed(changes);
+            }
+            Input::BlobState { hash, held } => self.fetch.blob_state(cx, hash, held),
+            Input::RangeProgress { request, bytes } => self.fetch.progress(cx, request, bytes),
+            Input::RangeFinished {
+                request,
+                result,
+                held,
+            } => self.fetch.finished(cx, request, result, held),
+            Input::Demand {
+                id,
+                hash,
+                window,
+                priority,
+            } => self.fetch.demand(cx, id, &hash, window, priority),
+            Input::DropDemand { id } => self.fetch.drop_demand(cx, id),
+            Input::SetFollow(selections) => {
+                self.selections = selections;
+                self.fetch.follow(cx, &self.selections);
+            }
+            Input::SetQuota(quota) => self.fetch.set_quota(quota),
+            Input::RecordsChanged { count, digest } => self.exchange.changed(cx, count, digest),
+            Input::RecordsExchanged { request, result } => self.exchange.ended(cx, request, result),
+            Input::Served { peer, bytes } => self.ledger.account(peer).tx_bytes += bytes,
+            Input::Tick => {}
+        }
+    }
+
+    fn connected(&mut self, now: Now, peer: NodeId) {
+        let full = self.fetch.peers.len() >= self.config.max_peers;
+        if peer == self.config.me || full || !self.fetch.connected(peer) {
+            return;
+        }
+        self.ledger.set_connected(now, peer, true);
+        self.sync.connected(now.mono, peer);
+        self.exchange.connected(cx!(self, now), peer);
+    }
+
+    fn disconnected(&mut self, now: Now, peer: NodeId) {
+        self.fetch.disconnected(peer);
+        self.sync.disconnected(now.mono, peer);
+        self.exchange.disconnected(peer);
+        self.ledger.set_connected(now, peer, false);
+    }
+
+    /// A catalogue is on disk: lessons, files, demands follow it from here on.
+    fn use_catalog(&mut self, now: Now, installed: Installed) {
+        let Installed {
+            publisher,
+            version,
+            outcome,
+        } = installed;
+        let mut diff = Diff::default();
+        let mut problems = Vec::new();
+        let mut roles = Vec::new();
+        for accepted in outcome.targets() {
+            let role = accepted.role.as_str().to_owned();
+            let (changes, odd) = self.catalog.replace_role(
+                &publisher,
+                &role,
+                accepted.targets.version,
+                &accepted.targets,
+            );
+            diff.merge(changes);
+            problems.extend(odd.iter().map(ToString::to_string));
+            problems.extend(
+                accepted
+                    .outside
+                    .iter()
+                    .map(|path| format!("{} is outside what {role} may list", path.as_str())),
+            );
+            roles.push(role);
+        }
+        for role in &outcome.removed_roles {
+            diff.merge(self.catalog.remove_role(&publisher, role.as_str()));
+            roles.push(role.as_str().to_owned());
+        }
+        let cx = cx!(self, now);
+        for role in &roles {
+            self.fetch.role_changed(cx, &publisher, role);
+        }
+        self.fetch.follow(cx, &self.selections);
+        if !roles.is_empty() {
+            holdings::ask_again(&mut self.fetch.peers, now.mono);
+        }
+        tell_catalog(cx, &publisher, version, &diff, problems);
+        self.desk.push(Output::CatalogChanged { publisher, diff });
+    }
+
+    fn restore_blob(&mut self, hash: BlobHash, held: Held) {
+        if let Some(ix) = self.fetch.inventory.find(&hash) {
+            self.fetch.inventory.set_held(ix, held);
+        }
+    }
+
+    fn announce(&mut self, now: Now) {
+        let due = self.announced.plus(self.config.holdings_interval) <= now.mono;
+        if due && self.fetch.inventory.bump() {
+            self.announced = now.mono;
+            let generation = self.fetch.inventory.generation;
+            self.desk.push(Output::HoldingsChanged { generation });
+        }
+    }
+}
+
+/// Most problems of one catalogue that are told one by one.
+const MAX_PROBLEMS_TOLD: usize = 16;
+
+fn tell_catalog(
+    cx: &mut Cx<'_>,
+    publisher: &PublisherId,
+    version: u64,
+    diff: &Diff,
+    problems: Vec<String>,
+) {
+    for problem in problems.into_iter().take(MAX_PROBLEMS_TOLD) {
+        cx.tell(Event::CatalogProblem {
+            publisher: publisher.clone(),
+            problem,
+        });
+    }
+    for lesson in &diff.withdrawn {
+        cx.tell(Event::LessonWithdrawn {
+            lesson: lesson.clone(),
+        });
+    }
+    cx.tell(Event::CatalogInstalled {
+        publisher: publisher.clone(),
+        version,
+        added: diff.added.len() as u64,
+        changed: diff.changed.len() as u64,
+        withdrawn: diff.withdrawn.len() as u64,
+    });
+}
+
+/// What others ask of this node. Pure.
+impl Mesh {
+    /// Publishers with the timestamp versions that this node can serve.
+    pub fn answer_versions(&self) -> Vec<(PublisherId, u64)> {
+        self.sync.versions()
+    }
+
+    /// Does this file belong to the trusted set in use, so that others may have it?
+    pub fn may_serve_meta(&self, publisher: &str, file: &MetaFile) -> bool {
+        self.sync.may_serve(publisher, file)
+    }
+
+    /// May ranges of this blob be served? Only what a trusted catalogue names and we hold some of.
+    pub fn may_serve(&self, hash: &BlobHash) -> bool {
+        let Some(ix) = self.fetch.inventory.find(hash) else {
+            return false;
+        };
+        let file = self.fetch.inventory.file(ix);
+        file.is_complete() || file.held_bytes() > 0
+    }
+
+    /// What this node holds, as asked.
+    pub fn answer_holdings(&self, query: &HoldingsQuery) -> HoldingsAnswer {
+        holdings::answer(&self.fetch.inventory, self.instance, query)
+    }
+
+    /// Should the answer wait for [`Output::HoldingsChanged`], up to the query's `wait_ms`?
+    pub fn holdings_must_wait(&self, query: &HoldingsQuery) -> bool {
+        !holdings::has_news(&self.fetch.inventory, self.instance, query)
+    }
+}
+
+/// Views for pages and commands.
+impl Mesh {
+    /// This node.
+    pub fn me(&self) -> NodeId {
+        self.config.me
+    }
+
+    /// All lessons of all trusted publishers.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// Every pinned publisher.
+    pub fn publishers(&self) -> impl Iterator<Item = PublisherView<'_>> {
+        self.sync.views()
+    }
+
+    /// The selections in force.
+    pub fn selections(&self) -> &[Selection] {
+        &self.selections
+    }
+
+    /// Does a selection match this lesson?
+    pub fn follows(&self, lesson: &Lesson) -> bool {
+        self.selections
+            .iter()
+            .any(|selection| selection.matches(lesson))
+    }
+
+    /// The quota for lesson bytes.
+    pub fn quota(&self) -> Option<u64> {
+        self.fetch.quota
+    }
+
+    /// Held bytes of one file.
+    pub fn held_bytes(&self, hash: &BlobHash) -> u64 {
+        let ix = self.fetch.inventory.find(hash);
+        ix.map_or(0, |ix| self.fetch.inventory.file(ix).held_bytes())
+    }
+
+    /// How much of a lesson is here; `None` where no trusted catalogue has it.
+    pub fn lesson_state(&self, id: &LessonId) -> Option<LessonState> {
+        self.catalog.lesson(id).map(|lesson| self.state_of(lesson))
+    }
+
+    /// How much of this lesson is here.
+    pub fn state_of(&self, lesson: &Lesson) -> LessonState {
+        let held = lesson
+            .files
+            .iter()
+            .map(|file| self.held_bytes(&file.blake3).min(file.length));
+        let (held_bytes, total_bytes) = (held.sum(), lesson.total_bytes());
+        LessonState {
+            followed: self.follows(lesson),
+            complete: held_bytes == total_bytes,
+            held_bytes,
+            total_bytes,
+        }
+    }
+
+    /// Numbers for the status page; looks at every lesson and file.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts {
+            quota_used: self.fetch.inventory.used(),
+            ..Counts::default()
+        };
+        for lesson in self.catalog.lessons() {
+            let state = self.state_of(lesson);
+            counts.lessons_known += 1;
+            counts.lessons_followed += u64::from(state.followed);
+            counts.lessons_complete += u64::from(state.followed && state.complete);
+        }
+        for (_, file) in self.fetch.inventory.files() {
+            let held = file.held_bytes();
+            counts.held_bytes += held;
+            counts.blobs_complete += u64::from(file.is_complete());
+            counts.blobs_partial +=
+                u64::from(held > 0 && matches!(file.holding, Holding::Partial(_)));
+        }
+        counts
+    }
+
+    /// The ledger: every peer that is remembered.
+    pub fn peers(&self) -> impl Iterator<Item = (&NodeId, &Account)> {
+        self.ledger.iter()
+    }
+
+    /// One peer's account.
+    pub fn peer(&self, peer: &NodeId) -> Option<&Account> {
+        self.ledger.get(peer)
+    }
+
+    /// A peer's last faults, newest first.
+    pub fn faults(&self, peer: NodeId) -> impl Iterator<Item = &Fault> {
+        self.ledger
+            .get(&peer)
+            .into_iter()
+            .flat_map(|account| account.faults.iter().rev())
+    }
+
+    /// The last events with their time, oldest first.
+    pub fn events(&self) -> impl Iterator<Item = &(UnixSeconds, Event)> {
+        self.desk.events().iter()
+    }
+
+    /// Why a lesson is in the state it is in; `None` where no trusted catalogue has it.
+    pub fn why_lesson(&self, now: Now, id: &LessonId) -> Option<Vec<Sentence>> {
+        let lesson = self.catalog.lesson(id)?;
+        Some(why::lesson(
+            &self.fetch,
+            &self.ledger,
+            now,
+            lesson,
+            self.state_of(lesson),
+        ))
+    }
+
+    /// What there is to say of a peer; `None` for one that was never connected.
+    pub fn why_peer(&self, now: Now, peer: NodeId) -> Option<Vec<Sentence>> {
+        let account = self.ledger.get(&peer)?;
+        let mut sentences = why::peer(&self.fetch, &self.catalog, now, peer, account);
+        let waiting = self.sync.waiting(peer, now.mono);
+        sentences.extend(waiting.map(|(publisher, wait)| Sentence::CatalogWaits {
+            peer,
+            publisher: publisher.to_owned(),
+            wait,
+        }));
+        Some(sentences)
+    }
+}

@@ -1,0 +1,441 @@
+//! Answers to "why": sentences with fields, and an English wording for each.
+
+use std::{fmt, time::Duration};
+
+use pishtar_catalog::{Catalog, Lesson};
+
+use crate::{
+    fetch::Fetch,
+    ids::{NodeId, Now, PublisherId},
+    ledger::{Account, Fault, Ledger, PauseReason},
+    mesh::LessonState,
+    peers::Claim,
+};
+
+/// Peers that one sentence names at most.
+const MAX_NAMED: usize = 8;
+
+/// One sentence of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sentence {
+    /// All of a lesson is here.
+    Complete {
+        /// Bytes of its files.
+        bytes: u64,
+    },
+    /// A part of a lesson is here.
+    Partly {
+        /// Bytes held.
+        held: u64,
+        /// Bytes of its files.
+        total: u64,
+    },
+    /// No selection matches the lesson.
+    NotFollowed,
+    /// Who holds a file.
+    HeldBy {
+        /// Path of the file.
+        path: String,
+        /// Some of the peers with all of it.
+        whole: Vec<NodeId>,
+        /// Some of the peers with a part of it.
+        part: Vec<NodeId>,
+    },
+    /// No connected peer holds anything of a file.
+    NobodyHas {
+        /// Path of the file.
+        path: String,
+        /// Connected peers.
+        connected: usize,
+    },
+    /// A file is arriving.
+    Arriving {
+        /// Path of the file.
+        path: String,
+        /// From whom.
+        from: NodeId,
+        /// Ranges in flight.
+        ranges: usize,
+        /// The peer's rate over all files in bytes per second; 0 while unknown.
+        rate: u64,
+    },
+    /// A file could come from a peer that nothing is asked of for now.
+    Paused {
+        /// Path of the file.
+        path: String,
+        /// The peer.
+        peer: NodeId,
+        /// How long still.
+        wait: Duration,
+        /// Why.
+        reason: PauseReason,
+    },
+    /// The quota has no room for a file.
+    NoRoom {
+        /// Path of the file.
+        path: String,
+        /// Bytes that are missing of it.
+        needed: u64,
+        /// The quota in bytes.
+        quota: u64,
+    },
+    /// The disk is looked at first.
+    Inspecting {
+        /// Path of the file.
+        path: String,
+    },
+    /// Its turn comes when more urgent or rarer files have theirs.
+    Queued {
+        /// Path of the file.
+        path: String,
+    },
+    /// A peer's account.
+    Account {
+        /// The peer.
+        peer: NodeId,
+        /// Is it connected?
+        connected: bool,
+        /// Bytes received.
+        rx_bytes: u64,
+        /// Bytes sent.
+        tx_bytes: u64,
+        /// Bytes per second received lately.
+        rate: u64,
+    },
+    /// How many files a peer holds that we know of.
+    Holds {
+        /// The peer.
+        peer: NodeId,
+        /// Files of which it claims all or some.
+        files: usize,
+        /// Of these, files that we want and do not have.
+        wanted: usize,
+    },
+    /// A fault of a peer.
+    Fault {
+        /// The peer.
+        peer: NodeId,
+        /// What it did and when.
+        fault: Fault,
+    },
+    /// Nothing is fetched from a peer for now.
+    PeerPaused {
+        /// The peer.
+        peer: NodeId,
+        /// How long still.
+        wait: Duration,
+        /// Why.
+        reason: PauseReason,
+    },
+    /// A peer's catalogue is not asked for at the moment: it failed before.
+    CatalogWaits {
+        /// The peer.
+        peer: NodeId,
+        /// The publisher.
+        publisher: PublisherId,
+        /// How long still.
+        wait: Duration,
+    },
+}
+
+impl fmt::Display for Sentence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Sentence::Complete { bytes } => write!(f, "It is all here: {}.", Bytes(*bytes)),
+            Sentence::Partly { held, total } => {
+                write!(f, "{} of {} are here.", Bytes(*held), Bytes(*total))
+            }
+            Sentence::NotFollowed => f.write_str(
+                "This node does not follow it; it is fetched only while somebody plays it.",
+            ),
+            Sentence::HeldBy { path, whole, part } => {
+                write!(f, "{path} is held by {}", Names(whole))?;
+                if part.is_empty() {
+                    f.write_str(".")
+                } else {
+                    write!(f, ", in part by {}.", Names(part))
+                }
+            }
+            Sentence::NobodyHas { path, connected } => {
+                write!(
+                    f,
+                    "{path} is held by none of the {connected} connected neighbours; it waits for one that has it."
+                )
+            }
+            Sentence::Arriving {
+                path,
+                from,
+                ranges,
+                rate,
+            } => {
+                write!(
+                    f,
+                    "{path} comes from {from} at {}/s ({ranges} ranges on their way).",
+                    Bytes(*rate)
+                )
+            }
+            Sentence::Paused {
+                path,
+                peer,
+                wait,
+                reason,
+            } => {
+                write!(f, "{path} waits {} for {peer}: {reason}.", Seconds(*wait))
+            }
+            Sentence::NoRoom {
+                path,
+                needed,
+                quota,
+            } => write!(
+                f,
+                "{path} needs {} more and the quota of {} has no room: raise --quota or follow less.",
+                Bytes(*needed),
+                Bytes(*quota)
+            ),
+            Sentence::Inspecting { path } => {
+                write!(f, "{path} is being looked up on this machine's disk.")
+            }
+            Sentence::Queued { path } => write!(f, "{path} waits for its turn."),
+            Sentence::Account {
+                peer,
+                connected,
+                rx_bytes,
+                tx_bytes,
+                rate,
+            } => {
+                let state = if *connected {
+                    "connected"
+                } else {
+                    "not connected"
+                };
+                write!(
+                    f,
+                    "{peer} is {state}: {} received from it, {} sent to it, lately {}/s.",
+                    Bytes(*rx_bytes),
+                    Bytes(*tx_bytes),
+                    Bytes(*rate)
+                )
+            }
+            Sentence::Holds {
+                peer,
+                files,
+                wanted,
+            } => {
+                write!(
+                    f,
+                    "{peer} holds {files} files of our catalogues, {wanted} of them wanted here."
+                )
+            }
+            Sentence::Fault { peer, fault } => write!(f, "{peer} {}.", fault.kind),
+            Sentence::PeerPaused { peer, wait, reason } => {
+                write!(
+                    f,
+                    "Nothing is asked of {peer} for {}: {reason}.",
+                    Seconds(*wait)
+                )
+            }
+            Sentence::CatalogWaits {
+                peer,
+                publisher,
+                wait,
+            } => write!(
+                f,
+                "The catalogue of {publisher} that {peer} offers did not help; it is asked again in {}.",
+                Seconds(*wait)
+            ),
+        }
+    }
+}
+
+/// What there is to say of a lesson.
+pub(crate) fn lesson(
+    fetch: &Fetch,
+    ledger: &Ledger,
+    now: Now,
+    lesson: &Lesson,
+    state: LessonState,
+) -> Vec<Sentence> {
+    if state.complete {
+        return vec![Sentence::Complete {
+            bytes: state.total_bytes,
+        }];
+    }
+    let mut sentences = vec![Sentence::Partly {
+        held: state.held_bytes,
+        total: state.total_bytes,
+    }];
+    if !state.followed {
+        sentences.push(Sentence::NotFollowed);
+    }
+    for file in &lesson.files {
+        say_file(fetch, ledger, now, file, &mut sentences);
+    }
+    sentences
+}
+
+fn say_file(
+    fetch: &Fetch,
+    ledger: &Ledger,
+    now: Now,
+    file: &pishtar_catalog::LessonFile,
+    sentences: &mut Vec<Sentence>,
+) {
+    let path = || file.path.to_string();
+    let Some(ix) = fetch.inventory.find(&file.blake3) else {
+        return;
+    };
+    let known = fetch.inventory.file(ix);
+    if known.is_complete() {
+        return;
+    }
+    if !known.is_known() {
+        sentences.push(Sentence::Inspecting { path: path() });
+    }
+    let (mut whole, mut part) = (Vec::new(), Vec::new());
+    for (&peer, state) in fetch.peers.iter() {
+        match state.claim(&fetch.inventory, ix) {
+            Claim::Whole => whole.push(peer),
+            Claim::Part(_) => part.push(peer),
+            Claim::Nothing => {}
+        }
+    }
+    if whole.is_empty() && part.is_empty() {
+        sentences.push(Sentence::NobodyHas {
+            path: path(),
+            connected: fetch.peers.len(),
+        });
+        return;
+    }
+    let before = sentences.len();
+    for &peer in whole.iter().chain(&part) {
+        let rate = ledger.get(&peer).map_or(0, |account| account.rate);
+        let ranges = fetch
+            .flights_for(ix)
+            .filter(|flight| flight.peer == peer)
+            .count();
+        if ranges > 0 {
+            sentences.push(Sentence::Arriving {
+                path: path(),
+                from: peer,
+                ranges,
+                rate,
+            });
+        } else if let Some((wait, reason)) =
+            ledger.get(&peer).and_then(|account| pause(account, now))
+        {
+            sentences.push(Sentence::Paused {
+                path: path(),
+                peer,
+                wait,
+                reason,
+            });
+        }
+    }
+    if sentences.len() == before && known.is_known() && known.want.is_some() {
+        sentences.push(match fetch.quota {
+            Some(quota) if !fetch.has_room_for(ix) => Sentence::NoRoom {
+                path: path(),
+                needed: known.missing_bytes(),
+                quota,
+            },
+            _ => Sentence::Queued { path: path() },
+        });
+    }
+    whole.truncate(MAX_NAMED);
+    part.truncate(MAX_NAMED);
+    sentences.push(Sentence::HeldBy {
+        path: path(),
+        whole,
+        part,
+    });
+}
+
+/// What there is to say of a peer.
+pub(crate) fn peer(
+    fetch: &Fetch,
+    catalog: &Catalog,
+    now: Now,
+    peer: NodeId,
+    account: &Account,
+) -> Vec<Sentence> {
+    let mut sentences = vec![Sentence::Account {
+        peer,
+        connected: account.connected,
+        rx_bytes: account.rx_bytes,
+        tx_bytes: account.tx_bytes,
+        rate: account.rate,
+    }];
+    if let Some(state) = fetch.peers.get(&peer) {
+        let claimed = state.claimed(&fetch.inventory);
+        let wanted = |ix: &&crate::inventory::FileIx| {
+            let file = fetch.inventory.file(**ix);
+            file.want.is_some() && !file.is_complete()
+        };
+        let wanted = claimed.iter().filter(wanted).count();
+        sentences.push(Sentence::Holds {
+            peer,
+            files: claimed.len(),
+            wanted,
+        });
+        for (ix, ranges) in fetch.flights_from(peer) {
+            let hash = fetch.inventory.file(ix).hash;
+            let path = catalog
+                .file(&hash)
+                .map_or_else(|| hash.to_string(), |(_, file)| file.path.to_string());
+            sentences.push(Sentence::Arriving {
+                path,
+                from: peer,
+                ranges,
+                rate: account.rate,
+            });
+        }
+    }
+    if let Some((wait, reason)) = pause(account, now) {
+        sentences.push(Sentence::PeerPaused { peer, wait, reason });
+    }
+    let faults = account.faults.iter().rev().cloned();
+    sentences.extend(faults.map(|fault| Sentence::Fault { peer, fault }));
+    sentences
+}
+
+fn pause(account: &Account, now: Now) -> Option<(Duration, PauseReason)> {
+    let (until, reason) = account.pause.filter(|(until, _)| *until > now.mono)?;
+    Some((until.since(now.mono), reason))
+}
+
+struct Bytes(u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tenths = |unit: u64| (self.0 / (unit / 10)) as f64 / 10.0;
+        match self.0 {
+            0..1_000 => write!(f, "{} B", self.0),
+            1_000..1_000_000 => write!(f, "{:.1} kB", tenths(1_000)),
+            1_000_000..1_000_000_000 => write!(f, "{:.1} MB", tenths(1_000_000)),
+            _ => write!(f, "{:.1} GB", tenths(1_000_000_000)),
+        }
+    }
+}
+
+struct Seconds(Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} s", self.0.as_millis().div_ceil(1_000))
+    }
+}
+
+struct Names<'a>(&'a [NodeId]);
+
+impl fmt::Display for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("nobody as a whole");
+        }
+        for (at, peer) in self.0.iter().enumerate() {
+            let comma = if at == 0 { "" } else { ", " };
+            write!(f, "{comma}{peer}")?;
+        }
+        Ok(())
+    }
+}
