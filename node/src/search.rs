@@ -341,8 +341,11 @@ mod tests {
 
     use super::*;
 
-    /// Lessons as the catalogue gives them, from (slug, titles, keywords).
-    fn lessons(drafts: &[(&str, &[(&str, &str)], &str)]) -> Vec<Arc<Lesson>> {
+    /// Slug, titles by language, keywords.
+    type Draft<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
+
+    /// Lessons as the catalogue gives them.
+    fn lessons(drafts: &[Draft<'_>]) -> Vec<Arc<Lesson>> {
         let mut targets = Targets::empty(1, 0);
         for (slug, titles, keywords) in drafts {
             let id = LessonId::new(&format!("ministry/math-6-sq/{slug}")).unwrap();

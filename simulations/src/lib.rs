@@ -1,5 +1,4 @@
 //! What proves Pishtar at scale and on real machines: the lab of network namespaces and the benchmarks.
 
-#[cfg(feature = "bench")]
 pub mod bench;
 pub mod lab;
