@@ -1,1 +1,97 @@
-//! The node's web pages.
+//! The node's web pages: lessons, player, search, status; and the files and reports behind them.
+//!
+//! Server-rendered, without a framework and without a request to any other server. Every word is in
+//! `node/locales/`, every page works without JavaScript, and the player adds progress with it.
+
+use std::{future::Future, io, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware,
+    response::Response,
+    routing::{get, post},
+};
+use tokio::net::TcpListener;
+
+mod api;
+mod assets;
+mod backend;
+mod cards;
+mod errors;
+mod files;
+mod guard;
+mod home;
+mod lesson;
+mod locale;
+mod page;
+mod progress;
+mod range;
+mod search;
+mod status;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod transliterate;
+mod url;
+mod words;
+
+pub use backend::{Backend, FileReader, StreamBytes};
+
+/// How long open downloads may go on after the node was told to stop.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// Every address of the pages.
+pub fn router(backend: impl Backend) -> Router {
+    let backend: Arc<dyn Backend> = Arc::new(backend);
+    Router::new()
+        .route("/", get(home::show))
+        .route("/search", get(search::show))
+        .route("/lesson/{publisher}/{course}/{lesson}", get(lesson::show))
+        .route("/status", get(status::show))
+        .route("/file/{blake3}/{name}", get(files::serve))
+        .route("/api/status", get(api::status))
+        .route(
+            "/api/lesson/{publisher}/{course}/{lesson}/state",
+            get(api::lesson_state),
+        )
+        .route("/api/progress", post(progress::save))
+        .route("/assets/{hash}/{name}", get(assets::serve))
+        .route("/favicon.ico", get(assets::favicon))
+        .fallback(missing)
+        .layer(DefaultBodyLimit::max(progress::MAX_BODY_BYTES))
+        .layer(middleware::from_fn(guard::requests))
+        .layer(middleware::from_fn(guard::answers))
+        .with_state(backend)
+}
+
+async fn missing(page: page::Page) -> Response {
+    errors::Trouble::Missing.answer(page)
+}
+
+/// Serves the pages until `shutdown`; downloads that are still open then get two seconds.
+///
+/// # Errors
+/// What the listener said.
+pub async fn serve(
+    listener: TcpListener,
+    backend: impl Backend,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let (stopped, stop) = tokio::sync::oneshot::channel::<()>();
+    let signal = async move {
+        shutdown.await;
+        let _ = stopped.send(());
+    };
+    let server = axum::serve(listener, router(backend)).with_graceful_shutdown(signal);
+    let too_long = async move {
+        // An error means that the server ended by itself.
+        let _ = stop.await;
+        tokio::time::sleep(GOODBYE).await;
+    };
+    tokio::select! {
+        ended = server.into_future() => ended,
+        () = too_long => Ok(()),
+    }
+}

@@ -1,0 +1,64 @@
+//! Pages for when something is not as hoped, in the reader's language.
+
+use askama::Template;
+use axum::{http::StatusCode, response::Response};
+
+use super::{locale::Texts, page::Page};
+
+/// What went wrong, as a reader needs to know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// No such page, lesson or file.
+    Missing,
+    /// The lesson was withdrawn by its publisher.
+    Withdrawn,
+    /// The node failed.
+    Failed,
+    /// The request named another server (DNS rebinding, or a stale name).
+    WrongHost,
+    /// A form or script of another site sent this.
+    Foreign,
+}
+
+impl Trouble {
+    fn status(self) -> StatusCode {
+        match self {
+            Trouble::Missing | Trouble::Withdrawn => StatusCode::NOT_FOUND,
+            Trouble::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+            Trouble::WrongHost => StatusCode::MISDIRECTED_REQUEST,
+            Trouble::Foreign => StatusCode::FORBIDDEN,
+        }
+    }
+
+    /// Keys of the title and of what to do.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Trouble::Missing => ("error-missing-title", "error-missing-help"),
+            Trouble::Withdrawn => ("error-withdrawn-title", "error-withdrawn-help"),
+            Trouble::Failed => ("error-failed-title", "error-failed-help"),
+            Trouble::WrongHost => ("error-host-title", "error-host-help"),
+            Trouble::Foreign => ("error-forbidden-title", "error-forbidden-help"),
+        }
+    }
+
+    /// The page that says so.
+    pub(crate) fn answer(self, page: Page) -> Response {
+        let (title, help) = self.words();
+        let template = ErrorPage {
+            t: page.texts(),
+            page: &page,
+            title,
+            help,
+        };
+        page.answer(self.status(), &template)
+    }
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage<'a> {
+    t: &'static Texts,
+    page: &'a Page,
+    title: &'static str,
+    help: &'static str,
+}

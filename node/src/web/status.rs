@@ -1,0 +1,210 @@
+//! `/status`: the node's figures for whoever runs it.
+
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use askama::Template;
+use axum::{extract::State, http::StatusCode, response::Response};
+use fluent_bundle::FluentValue;
+use pishtar_catalog::MINISTRY;
+
+use super::{backend::Backend, locale::Texts, page::Page, words};
+use crate::handle::status::{
+    BlobCounts, CatalogStatus, LessonCounts, PeerStatus, RecordCounts, Status,
+};
+
+#[derive(Template)]
+#[template(path = "status.html")]
+struct StatusPage<'a> {
+    t: &'static Texts,
+    page: &'a Page,
+    catalogs: Vec<CatalogRow>,
+    lessons: Lessons,
+    storage: Storage,
+    records: Records,
+    peers: Vec<PeerRow>,
+    addresses: Vec<String>,
+    peer_id: &'a str,
+}
+
+struct CatalogRow {
+    publisher: String,
+    version: String,
+    age: String,
+    fresh: bool,
+}
+
+struct Lessons {
+    here: u64,
+    followed: u64,
+    known: u64,
+    sentence: String,
+}
+
+struct Storage {
+    used: String,
+    percent: Option<u64>,
+    sentence: String,
+    files: String,
+}
+
+struct Records {
+    waiting: u64,
+    carried: u64,
+    acked: u64,
+}
+
+struct PeerRow {
+    id: String,
+    short: String,
+    address: String,
+    connected: bool,
+    received: String,
+    sent: String,
+    faults: Vec<String>,
+}
+
+/// `GET /status`
+pub(crate) async fn show(State(backend): State<Arc<dyn Backend>>, page: Page) -> Response {
+    let texts = page.texts();
+    let status = backend.status();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.map_or(0, |age| i64::try_from(age.as_secs()).unwrap_or(i64::MAX));
+    let template = StatusPage {
+        t: texts,
+        page: &page,
+        catalogs: status
+            .catalogs
+            .iter()
+            .map(|row| catalog(texts, row, now))
+            .collect(),
+        lessons: lessons(texts, status.lessons),
+        storage: storage(texts, status.blobs),
+        records: records(status.records),
+        peers: peers(texts, &status.peers),
+        addresses: addresses(&status),
+        peer_id: &status.peer_id,
+    };
+    page.answer(StatusCode::OK, &template)
+}
+
+fn catalog(texts: &Texts, row: &CatalogStatus, now: i64) -> CatalogRow {
+    let ministry = row.publisher == MINISTRY;
+    CatalogRow {
+        publisher: match ministry {
+            true => texts.get("publisher-ministry").into(),
+            false => row.publisher.clone(),
+        },
+        version: row.version.to_string(),
+        age: words::checked(texts, row.checked_at, now).into(),
+        fresh: row.fresh,
+    }
+}
+
+fn lessons(texts: &Texts, counts: LessonCounts) -> Lessons {
+    let values = [
+        ("here", FluentValue::from(counts.complete as f64)),
+        ("all", FluentValue::from(counts.followed as f64)),
+    ];
+    Lessons {
+        here: counts.complete,
+        followed: counts.followed,
+        known: counts.known,
+        sentence: texts.with("status-lessons-here", &values).into(),
+    }
+}
+
+fn storage(texts: &Texts, counts: BlobCounts) -> Storage {
+    let used = words::size(texts, counts.bytes);
+    let sentence = match counts.quota {
+        Some(quota) => {
+            let quota = FluentValue::from(words::size(texts, quota));
+            let values = [("used", FluentValue::from(used.clone())), ("quota", quota)];
+            texts.with("status-storage-quota", &values)
+        }
+        None => texts.text("status-storage-used", "used", &used),
+    };
+    let files = [
+        ("complete", FluentValue::from(counts.complete as f64)),
+        ("partial", FluentValue::from(counts.partial as f64)),
+    ];
+    Storage {
+        percent: counts
+            .quota
+            .and_then(|quota| (counts.bytes.saturating_mul(100)).checked_div(quota)),
+        sentence: sentence.into(),
+        files: texts.with("status-storage-files", &files).into(),
+        used,
+    }
+}
+
+fn records(counts: RecordCounts) -> Records {
+    Records {
+        waiting: counts.own_unacked,
+        carried: counts.carried,
+        acked: counts.acked,
+    }
+}
+
+/// Connected neighbours first.
+fn peers(texts: &Texts, peers: &[PeerStatus]) -> Vec<PeerRow> {
+    let mut sorted: Vec<&PeerStatus> = peers.iter().collect();
+    sorted.sort_by_key(|peer| !peer.connected);
+    let row = |peer: &PeerStatus| PeerRow {
+        id: peer.peer_id.clone(),
+        short: short_id(&peer.peer_id),
+        address: peer.address.clone().unwrap_or_default(),
+        connected: peer.connected,
+        received: words::size(texts, peer.rx_bytes),
+        sent: words::size(texts, peer.tx_bytes),
+        faults: peer.faults.clone(),
+    };
+    sorted.into_iter().map(row).collect()
+}
+
+/// The last eight characters: the first ones are the same for every node.
+fn short_id(id: &str) -> String {
+    let skip = id.chars().count().saturating_sub(8);
+    format!("…{}", id.chars().skip(skip).collect::<String>())
+}
+
+/// Addresses of the pages that another device can type: the pages' port on every address at which
+/// the node listens for neighbours. Loopback only when there is nothing else.
+fn addresses(status: &Status) -> Vec<String> {
+    let Some(web) = &status.web else {
+        return Vec::new();
+    };
+    let bound = web.trim_start_matches("http://").trim_end_matches('/');
+    let Ok(bound) = bound.parse::<std::net::SocketAddr>() else {
+        return vec![web.clone()];
+    };
+    if !bound.ip().is_unspecified() {
+        return vec![web.clone()];
+    }
+    let mut found: Vec<IpAddr> = status
+        .listen
+        .iter()
+        .filter_map(|addr| reachable_ip(addr))
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    if found.is_empty() {
+        found.push(IpAddr::from([127, 0, 0, 1]));
+    }
+    let address = |ip| format!("http://{}", std::net::SocketAddr::new(ip, bound.port()));
+    found.into_iter().map(address).collect()
+}
+
+/// The IPv4 address of a multiaddr, unless it is loopback or "any".
+fn reachable_ip(multiaddr: &str) -> Option<IpAddr> {
+    let ip: IpAddr = multiaddr
+        .strip_prefix("/ip4/")?
+        .split('/')
+        .next()?
+        .parse()
+        .ok()?;
+    (!ip.is_loopback() && !ip.is_unspecified()).then_some(ip)
+}

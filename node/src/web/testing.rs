@@ -1,0 +1,256 @@
+//! A small world for the pages' tests: a node made of a list of lessons and bytes in memory.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use axum::{
+    body::{Body, to_bytes},
+    http::{HeaderMap, Request, StatusCode},
+};
+use bytes::Bytes;
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
+use pishtar_catalog::{BlobHash, Completion, Lesson, LessonFile, LessonId, Localized, Part};
+use pishtar_mesh::learner::LearnerEvent;
+use tower_service::Service;
+
+use super::{Backend, FileReader, router};
+use crate::handle::{LessonView, SaveError, Saved, status::*};
+
+/// A lesson with a video of eleven bytes, captions in two languages and a worksheet.
+pub(crate) fn lesson(id: &str) -> Arc<Lesson> {
+    let id = LessonId::new(id).unwrap();
+    let file = |name: &str, part, lang: Option<&str>, media_type: &str| LessonFile {
+        path: format!("{id}/{name}").into(),
+        part,
+        lang: lang.map(Into::into),
+        media_type: media_type.into(),
+        length: 11,
+        sha256: [1; 32],
+        blake3: BlobHash::of(format!("{id}/{name}").as_bytes()),
+        head_bytes: 4,
+        tail_bytes: 0,
+    };
+    Arc::new(Lesson {
+        publisher: id.publisher().into(),
+        course: id.course().into(),
+        version: 1,
+        title: Localized::from_pairs([("sq", "Thyesat & pjesët"), ("sr-Cyrl", "Разломци")]),
+        description: Localized::from_pairs([("sq", "Një pite, <katër> pjesë.")]),
+        grade: 6,
+        subject: "math".into(),
+        language: "sq".into(),
+        duration_s: 245,
+        licence: "CC0-1.0".into(),
+        author: "Pishtar".into(),
+        curriculum_code: "".into(),
+        prerequisites: Box::default(),
+        keywords: Box::default(),
+        completion: Completion::WatchedPercent(90),
+        files: [
+            file("video.mp4", Part::Main, None, "video/mp4"),
+            file("captions.sq.vtt", Part::Captions, Some("sq"), "text/vtt"),
+            file(
+                "captions.sr.vtt",
+                Part::Captions,
+                Some("sr-Cyrl"),
+                "text/vtt",
+            ),
+            file("page.html", Part::Other, None, "text/html"),
+            file("worksheet.pdf", Part::Worksheet, None, "application/pdf"),
+        ]
+        .into(),
+        id,
+    })
+}
+
+/// The bytes of every file in this world.
+pub(crate) const BYTES: &[u8; 11] = b"0123456789a";
+
+/// A node in memory. Fields say what it answers.
+#[derive(Clone, Default)]
+pub(crate) struct World {
+    pub(crate) lessons: Vec<LessonView>,
+    pub(crate) withdrawn: Vec<&'static str>,
+    pub(crate) known: u64,
+    pub(crate) checked_at: Option<i64>,
+    pub(crate) disk_full: bool,
+    pub(crate) saved: Arc<Mutex<Vec<LearnerEvent>>>,
+}
+
+impl World {
+    /// One whole lesson, one that is arriving and one of which nothing is here.
+    pub(crate) fn new() -> World {
+        let view = |slug: &str, held_bytes| LessonView {
+            lesson: lesson(&format!("ministry/math-6-sq/{slug}")),
+            followed: true,
+            complete: held_bytes == 1000,
+            held_bytes,
+            total_bytes: 1000,
+        };
+        World {
+            lessons: vec![
+                view("fractions", 1000),
+                view("angles", 430),
+                view("circles", 0),
+            ],
+            withdrawn: vec!["ministry/math-6-sq/old"],
+            known: 12,
+            ..World::default()
+        }
+    }
+
+    /// Asks as a browser on this device would, in English.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.ask(
+            Request::get(path).header("accept-language", "en"),
+            Body::empty(),
+        )
+        .await
+    }
+
+    /// Sends any request; `Host` is filled in when it is missing.
+    pub(crate) async fn ask(&self, request: axum::http::request::Builder, body: Body) -> Answer {
+        let mut request = request.body(body).unwrap();
+        let host = "127.0.0.1:8080".parse().unwrap();
+        request.headers_mut().entry("host").or_insert(host);
+        let answer = router(self.clone()).call(request).await.unwrap();
+        let (parts, body) = answer.into_parts();
+        let bytes = to_bytes(body, 10_000_000).await.unwrap();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: bytes,
+        }
+    }
+}
+
+/// A whole answer.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+}
+
+impl Backend for World {
+    fn status(&self) -> Status {
+        let complete = self.lessons.iter().filter(|lesson| lesson.complete).count() as u64;
+        let counts = LessonCounts {
+            known: self.known,
+            followed: self.lessons.len() as u64,
+            complete,
+        };
+        let catalog = CatalogStatus {
+            publisher: "ministry".to_owned(),
+            version: 7,
+            checked_at: self.checked_at,
+            fresh: false,
+        };
+        Status {
+            peer_id: "12D3KooWExample".to_owned(),
+            listen: vec![
+                "/ip4/192.168.1.20/tcp/4001".into(),
+                "/ip4/127.0.0.1/tcp/4001".into(),
+            ],
+            web: Some("http://0.0.0.0:8080".to_owned()),
+            sync_point: false,
+            catalogs: if self.known > 0 {
+                vec![catalog]
+            } else {
+                Vec::new()
+            },
+            lessons: counts,
+            blobs: BlobCounts {
+                complete: 5,
+                partial: 1,
+                bytes: 1_400_000_000,
+                quota: None,
+            },
+            peers: vec![PeerStatus {
+                peer_id: "12D3KooWNeighbour".to_owned(),
+                connected: true,
+                address: Some("/ip4/192.168.1.21/tcp/4001".to_owned()),
+                rx_bytes: 2_500_000,
+                tx_bytes: 0,
+                faults: vec!["sent bytes that fail verification".to_owned()],
+            }],
+            records: RecordCounts {
+                own_unacked: 3,
+                carried: 14,
+                acked: 9,
+            },
+            uptime_s: 5,
+            version: "0".to_owned(),
+        }
+    }
+
+    fn lessons(&self) -> Vec<LessonView> {
+        self.lessons.clone()
+    }
+
+    fn lesson(&self, id: &str) -> Option<LessonView> {
+        self.lessons
+            .iter()
+            .find(|view| view.lesson.id.to_string() == id)
+            .cloned()
+    }
+
+    fn was_withdrawn(&self, id: &str) -> bool {
+        self.withdrawn.contains(&id)
+    }
+
+    fn search(&self, text: &str, limit: usize) -> Vec<LessonView> {
+        let hit = |view: &&LessonView| view.lesson.id.to_string().contains(text);
+        self.lessons
+            .iter()
+            .filter(hit)
+            .take(limit)
+            .cloned()
+            .collect()
+    }
+
+    fn open_file(&self, hash: BlobHash) -> Option<FileReader> {
+        let files = self
+            .lessons
+            .iter()
+            .flat_map(|view| view.lesson.files.iter());
+        let by_hash: BTreeMap<BlobHash, &LessonFile> =
+            files.map(|file| (file.blake3, file)).collect();
+        let file = by_hash.get(&hash)?;
+        Some(FileReader {
+            length: file.length,
+            media_type: file.media_type.to_string(),
+            stream: Box::new(|range| {
+                // One byte at a time, as a slow neighbour might send them.
+                stream::iter(range)
+                    .map(|at| Ok(Bytes::copy_from_slice(&BYTES[at as usize..][..1])))
+                    .boxed()
+            }),
+        })
+    }
+
+    fn save_events(&self, events: Vec<LearnerEvent>) -> BoxFuture<'_, Result<Saved, SaveError>> {
+        async move {
+            if self.disk_full {
+                return Err(SaveError::Store("no space left on device".to_owned()));
+            }
+            let records = events.len();
+            self.saved.lock().unwrap().extend(events);
+            Ok(Saved { records })
+        }
+        .boxed()
+    }
+}
