@@ -41,6 +41,8 @@
   }
   function displayName(person) { return person.name || dialog.dataset.guest; }
   function choose(id) {
+    // What was played until now is still the other learner's.
+    document.dispatchEvent(new Event('pishtar-leaving'));
     store.set('pishtar.who', id);
     showChip();
     markCards();

@@ -186,7 +186,8 @@
     drawWatched();
   }
   if (video.readyState > 0) resume(); else video.addEventListener('loadedmetadata', resume, { once: true });
-  document.addEventListener('pishtar-learner', function () { before = remembered(); drawn = ''; drawWatched(); });
+  document.addEventListener('pishtar-leaving', report);
+  document.addEventListener('pishtar-learner', function () { before = remembered(); drawWatched(true); });
   if (!app.current()) app.ask();
 
   // --- Captions: on, in the page's language, until the learner says otherwise.
@@ -214,7 +215,14 @@
   // --- A lesson that is still arriving: show how far it is; try again when playing failed.
   var arriving = document.getElementById('arriving');
   var held = Number(video.dataset.held);
+  // Captions that were not here when the page opened are asked for again.
+  function retryCaptions() {
+    Array.prototype.forEach.call(video.querySelectorAll('track'), function (track) {
+      if (track.readyState === 3) track.src = track.src;
+    });
+  }
   function showArriving(state) {
+    retryCaptions();
     held = state.percent;
     arriving.classList.toggle('done', state.complete);
     arriving.querySelector('progress').value = held;

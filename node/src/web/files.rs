@@ -1,6 +1,6 @@
 //! `/file/{blake3}/{name}`: bytes of lesson files, whole or in ranges, also while they arrive.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use futures::{StreamExt, stream};
 use pishtar_catalog::BlobHash;
 
 use super::{
@@ -32,6 +33,14 @@ const SHOWN_PICTURES: [&str; 5] = [
     "image/gif",
     "image/avif",
 ];
+
+/// How long a picture or captions may keep their request waiting for a first byte that is still on its
+/// way. A browser has six connections to us, and a list of arriving lessons would take them all.
+const PATIENCE: Duration = if cfg!(test) {
+    Duration::from_millis(20)
+} else {
+    Duration::from_secs(4)
+};
 
 /// `GET` and `HEAD /file/{blake3}/{name}`; the name is only for people and their downloads.
 pub(crate) async fn serve(
@@ -75,10 +84,29 @@ pub(crate) async fn serve(
         let value = HeaderValue::from_str(&value).expect("digits and ASCII words");
         answer.insert(header::CONTENT_RANGE, value);
     }
-    if method != Method::HEAD && !bytes.is_empty() {
-        *response.body_mut() = Body::from_stream((file.stream)(bytes));
+    if method == Method::HEAD || bytes.is_empty() {
+        return response;
+    }
+    let patient = !file.media_type.starts_with("image/") && !file.media_type.starts_with("text/");
+    let mut bytes = (file.stream)(bytes);
+    if patient {
+        *response.body_mut() = Body::from_stream(bytes);
+        return response;
+    }
+    match tokio::time::timeout(PATIENCE, bytes.next()).await {
+        Ok(first) => *response.body_mut() = Body::from_stream(stream::iter(first).chain(bytes)),
+        Err(_) => return still_on_its_way(),
     }
     response
+}
+
+/// 503 for a small file that is asked for again in a moment.
+fn still_on_its_way() -> Response {
+    let headers = [
+        (header::RETRY_AFTER, "5"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (StatusCode::SERVICE_UNAVAILABLE, headers).into_response()
 }
 
 /// Exactly 64 hex digits in lower case: one file has one address.

@@ -11,6 +11,7 @@ use axum::{
     middleware,
     response::Response,
     routing::{get, post},
+    serve::ListenerExt,
 };
 use tokio::net::TcpListener;
 
@@ -84,6 +85,10 @@ pub async fn serve(
         shutdown.await;
         let _ = stopped.send(());
     };
+    // Small answers go out at once instead of waiting to fill a packet.
+    let listener = listener.tap_io(|connection| {
+        let _ = connection.set_nodelay(true);
+    });
     let server = axum::serve(listener, router(backend)).with_graceful_shutdown(signal);
     let too_long = async move {
         // An error means that the server ended by itself.

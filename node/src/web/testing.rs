@@ -76,6 +76,8 @@ pub(crate) struct World {
     pub(crate) known: u64,
     pub(crate) checked_at: Option<i64>,
     pub(crate) disk_full: bool,
+    /// No byte of any file ever arrives.
+    pub(crate) stalled: bool,
     pub(crate) saved: Arc<Mutex<Vec<LearnerEvent>>>,
 }
 
@@ -230,10 +232,14 @@ impl Backend for World {
         let by_hash: BTreeMap<BlobHash, &LessonFile> =
             files.map(|file| (file.blake3, file)).collect();
         let file = by_hash.get(&hash)?;
+        let stalled = self.stalled;
         Some(FileReader {
             length: file.length,
             media_type: file.media_type.to_string(),
-            stream: Box::new(|range| {
+            stream: Box::new(move |range| {
+                if stalled {
+                    return stream::pending().boxed();
+                }
                 // One byte at a time, as a slow neighbour might send them.
                 stream::iter(range)
                     .map(|at| Ok(Bytes::copy_from_slice(&BYTES[at as usize..][..1])))

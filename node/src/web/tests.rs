@@ -331,6 +331,18 @@ async fn only_files_of_the_catalogue_and_no_script_of_theirs() {
 }
 
 #[tokio::test]
+async fn captions_that_are_still_on_their_way_do_not_hold_a_connection() {
+    let world = World {
+        stalled: true,
+        ..World::new()
+    };
+    let captions = world.get(&file_path(1)).await;
+    assert_eq!(captions.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(captions.header("retry-after"), "5");
+    assert_eq!(captions.header("cache-control"), "no-store");
+}
+
+#[tokio::test]
 async fn every_answer_carries_the_safe_headers() {
     let world = World::new();
     for path in [
