@@ -1,1 +1,0 @@
-//! What pages and commands may ask of a running node.
