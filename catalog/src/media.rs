@@ -312,6 +312,17 @@ mod tests {
         assert_eq!((found.duration_s, found.tail_bytes), (61, 0));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn damaged_files_never_make_it_panic(at in 0usize..700, byte: u8, cut in 0usize..800) {
+            let mut file = [ftyp(), mdat(20), moov(2000, Some(5))].concat();
+            let at = at % file.len();
+            file[at] = byte;
+            file.truncate(cut);
+            let _ = probe(&mut Cursor::new(file));
+        }
+    }
+
     #[test]
     fn what_no_player_opens_is_refused() {
         let mut cut = [ftyp(), mdat(10), moov(1, None)].concat();

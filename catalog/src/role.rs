@@ -13,6 +13,9 @@ use crate::target::{self, LessonDraft};
 /// The most files of one lesson: main file, captions and worksheets in every language fit ten times over.
 const MAX_FILES: usize = 256;
 
+/// The largest file: keeps sums of lengths far from overflow, and a mistyped length from filling quotas.
+const MAX_FILE_BYTES: u64 = 1 << 40;
+
 /// One signed target, borrowed from the metadata.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry<'a> {
@@ -176,8 +179,11 @@ fn file(
 ) -> Result<(LessonFile, Option<LessonDraft>), String> {
     let (draft, lesson) = target::parse(entry.custom, id)?;
     let sha256 = entry.sha256.ok_or("it has no SHA-256 hash")?;
-    if entry.length == 0 {
-        return Err("it is empty".into());
+    if !(1..=MAX_FILE_BYTES).contains(&entry.length) {
+        return Err(format!(
+            "its length is {} bytes, allowed are 1 to {MAX_FILE_BYTES}",
+            entry.length
+        ));
     }
     let file = LessonFile {
         path: entry.path.into(),

@@ -16,6 +16,8 @@ use crate::lesson::{Completion, Part};
 const MAX_TEXT: usize = 4096;
 /// The most languages, keywords or prerequisites of one lesson.
 const MAX_ENTRIES: usize = 64;
+/// The longest media type, in bytes.
+const MAX_MEDIA_TYPE: usize = 100;
 
 /// What a publisher says about a lesson: the member `lesson` of its main file's `custom`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -192,8 +194,8 @@ pub fn parse(
     // Deserialising from the borrowed map keeps no copy of a large object.
     let custom = Custom::deserialize(custom)
         .map_err(|error| format!("its custom object is malformed: {error}"))?;
-    if custom.media_type.len() > MAX_TEXT {
-        return Err("its media type is too long".into());
+    if !is_media_type(&custom.media_type) {
+        return Err("its media type is not of the form type/subtype".into());
     }
     let (part, lang) = match (&custom.lesson, custom.part) {
         (Some(lesson), None) => {
@@ -235,4 +237,19 @@ pub fn blake3_of(custom: &Map<String, Value>) -> BlobHash {
         .and_then(Value::as_str)
         .and_then(|text| text.parse().ok())
         .unwrap_or(BlobHash::NONE)
+}
+
+/// RFC 6838 section 4.2 without parameters: such a text cannot break out of an HTTP header or a page.
+fn is_media_type(text: &str) -> bool {
+    let is_name = |name: &str| {
+        let first = name.bytes().next();
+        first.is_some_and(|byte| byte.is_ascii_alphanumeric())
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
+    };
+    text.len() <= MAX_MEDIA_TYPE
+        && text
+            .split_once('/')
+            .is_some_and(|(kind, subtype)| is_name(kind) && is_name(subtype))
 }

@@ -284,3 +284,54 @@ fn the_collection_key_comes_from_the_top_level_role_only() {
     catalog.replace_role("ministry", COURSE, 1, &elsewhere);
     assert_eq!(catalog.collection_key("ministry"), None);
 }
+
+#[test]
+fn lengths_and_media_types_that_would_do_harm_are_refused() {
+    let custom = |media_type: &str| {
+        let lesson = json!({"title": {"sq": "T"}, "grade": 6, "subject": "math", "language": "sq"});
+        json!({"blake3": BlobHash::of(b"x").to_string(), "media_type": media_type, "lesson": lesson})
+    };
+    let path = "ministry/math-6-sq/x/main.mp4";
+    for media_type in [
+        "",
+        "video",
+        "video/",
+        "a/b\r\nSet-Cookie: x",
+        "text/html; charset=x",
+        "a/b/c",
+        "a/<script>",
+    ] {
+        let world = World::new().raw(path, custom(media_type));
+        let (_, problems) = Catalog::new().replace_role("ministry", COURSE, 1, &world.0);
+        assert!(
+            problems[0].reason.contains("media type"),
+            "{media_type}: {problems:?}"
+        );
+    }
+    for length in [0, u64::MAX] {
+        let mut world = World::new().raw(path, custom("video/mp4"));
+        world
+            .0
+            .targets
+            .values_mut()
+            .for_each(|file| file.length = length);
+        let (_, problems) = Catalog::new().replace_role("ministry", COURSE, 1, &world.0);
+        assert!(
+            problems[0].reason.contains("its length is"),
+            "{length}: {problems:?}"
+        );
+    }
+}
+
+#[test]
+fn parts_of_a_later_format_are_kept_as_other() {
+    let part = json!({"lesson": "ministry/math-6-sq/a", "kind": "hologram"});
+    let custom = json!({"blake3": BlobHash::of(b"h").to_string(), "media_type": "model/x", "part": part, "new": {"x": 1}});
+    let world = World::new()
+        .lesson("a", "video")
+        .raw("ministry/math-6-sq/a/hologram.bin", custom);
+    let mut catalog = Catalog::new();
+    let (_, problems) = catalog.replace_role("ministry", COURSE, 1, &world.0);
+    assert_eq!(problems, []);
+    assert_eq!(catalog.lesson(&id("a")).unwrap().files[1].part, Part::Other);
+}

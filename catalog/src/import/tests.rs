@@ -1,5 +1,7 @@
 //! Tables as people write them, and everything that may be wrong with them.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::lesson::Completion;
 
@@ -197,4 +199,13 @@ fn ids_come_from_the_column_or_the_file_name() {
             "ministry/math-6-sr-cyrl/moj-razlomak"
         ]
     );
+}
+
+proptest! {
+    #[test]
+    fn no_table_makes_the_importer_panic(table in prop::collection::vec(any::<u8>(), 0..200), cells in "[a-z.é,;:/|\"\n -]{0,200}") {
+        let names = folder(&["a.mp4"]);
+        let _ = plan(&table, &names, "ministry");
+        let _ = plan(format!("file,title_sq,lang,grade,subject,captions,duration\n{cells}").as_bytes(), &names, "ministry");
+    }
 }
