@@ -1,3 +1,7 @@
 //! The binary `pishtar`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pishtar::cli::main()
+}

@@ -1,1 +1,86 @@
 //! The command line: parse, call one command, turn its outcome into an exit code.
+//!
+//! 0 = done, 1 = failed (the sentence on standard error says what to do), 2 = the call's words are off.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    collector::{self, CollectArgs, ProgressCommand},
+    ministry::{self, MinistryCommand},
+};
+
+mod ask;
+mod run;
+
+/// Brings a country's school lessons to where there is no internet.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pishtar",
+    version,
+    about,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a node: find neighbours, fetch and serve lessons, show the pages
+    Run(run::RunArgs),
+    /// How the node is doing
+    Status(ask::AskArgs),
+    /// Which neighbours it knows, and what they did
+    Peers(ask::AskArgs),
+    /// Which lessons it follows, and how much of each is here
+    Lessons(ask::LessonsArgs),
+    /// Why a lesson or a neighbour is in the state it is in
+    Why(ask::WhyArgs),
+    /// The ministry's workshop: keys, lessons, signatures, the published folder
+    #[command(subcommand)]
+    Ministry(MinistryCommand),
+    /// The ministry's collector: open learners' sealed records, count each once, acknowledge
+    Collect(CollectArgs),
+    /// What the collector has counted
+    #[command(subcommand)]
+    Progress(ProgressCommand),
+}
+
+/// The data folder, the same for all commands of one node.
+#[derive(Debug, clap::Args)]
+pub struct DataArg {
+    /// The node's data folder
+    #[arg(
+        long = "data",
+        value_name = "D",
+        env = "PISHTAR_DATA",
+        default_value = "pishtar-data"
+    )]
+    pub data: PathBuf,
+}
+
+/// Parses the process's arguments and runs the command that they name.
+pub fn main() -> ExitCode {
+    let command = Cli::parse().command;
+    let outcome = match command {
+        Command::Run(args) => run::run(args),
+        Command::Status(args) => ask::status(&args),
+        Command::Peers(args) => ask::peers(&args),
+        Command::Lessons(args) => ask::lessons(&args),
+        Command::Why(args) => ask::why(&args),
+        Command::Ministry(command) => ministry::run(command).map_err(Into::into),
+        Command::Collect(args) => run::collect(args),
+        Command::Progress(command) => collector::progress(command),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("pishtar: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,28 +1,81 @@
 //! What pages and commands may ask of a running node. They never touch the network part.
 
-use std::{io, ops::Range, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
-use bytes::Bytes;
-use futures::{Stream, stream};
-use pishtar_catalog::{BlobHash, Lesson};
-use pishtar_mesh::learner::LearnerEvent;
+use pishtar_catalog::{BlobHash, Lesson, LessonId, MINISTRY, Selection};
+use pishtar_mesh::{DemandId, Input, Mesh, learner::LearnerEvent};
+use pishtar_signing::record::Recipients;
+use tokio::sync::{broadcast, mpsc};
 
+use crate::{
+    engine::clock::Clock,
+    net::{NetHandle, ids},
+    search::Search,
+    store::{
+        blobs::BlobStore,
+        index::Index,
+        records::{self, RecordStore},
+        trust::TrustStore,
+    },
+};
+
+mod event_log;
+mod open_file;
 pub mod status;
 
-use status::Status;
+pub use event_log::EventLog;
+pub use open_file::OpenFile;
+use status::{
+    BlobCounts, CatalogStatus, EventRow, FileRow, LessonCounts, LessonRow, PeerStatus, Status, Why,
+};
 
-/// A running node, as pages and commands see it. No value of it exists before there is an engine to make one.
-#[derive(Debug, Clone)]
-pub enum Handle {}
+/// Faults shown for one neighbour; the mesh keeps no more than these either.
+const MAX_FAULTS_SHOWN: usize = 16;
+/// Hits of one search.
+const MAX_HITS: usize = 200;
 
-/// A file that a trusted catalogue names, open for reading.
-#[derive(Debug, Clone)]
-pub struct OpenFile {
-    /// Bytes, as signed.
-    pub length: u64,
-    /// Media type, as signed.
-    pub media_type: Arc<str>,
-    never: Handle,
+/// Everything that the parts of one running node share.
+pub(crate) struct Shared {
+    pub(crate) mesh: Mutex<Mesh>,
+    pub(crate) clock: Clock,
+    pub(crate) inputs: mpsc::UnboundedSender<Input>,
+    pub(crate) net: NetHandle,
+    pub(crate) blobs: BlobStore,
+    pub(crate) records: RecordStore,
+    pub(crate) search: Search,
+    pub(crate) index: Index,
+    pub(crate) trust: TrustStore,
+    pub(crate) events: EventLog,
+    pub(crate) settings: Mutex<crate::engine::Settings>,
+    pub(crate) web: Option<SocketAddr>,
+    pub(crate) sync_point: bool,
+    pub(crate) next_demand: AtomicU64,
+}
+
+impl Shared {
+    /// The mesh core. Held for one input or one look, never across an await.
+    pub(crate) fn mesh(&self) -> MutexGuard<'_, Mesh> {
+        self.mesh.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A running node, as pages and commands see it. Cheap to clone.
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+impl std::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Handle").finish_non_exhaustive()
+    }
 }
 
 /// One lesson with what is held of it.
@@ -55,59 +108,295 @@ pub enum SaveError {
         "no catalogue is here yet, so nobody's key to seal progress for; it is kept on the page until one arrives"
     )]
     NoCollectionKey,
-    /// The disk refused.
+    /// An event that fits no record, or a disk that refuses.
+    #[error(transparent)]
+    Records(#[from] records::SaveError),
+}
+
+/// Why there is no answer to "why".
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WhyError {
+    /// Neither a lesson nor a peer.
     #[error(
-        "progress could not be written to the disk of this node: {0}; free some space and it is tried again"
+        "{0:?} is neither a lesson nor a neighbour that this node knows; `pishtar lessons` and `pishtar peers` list them"
     )]
-    Store(String),
+    Unknown(String),
 }
 
 impl Handle {
-    /// The node in one page.
-    pub fn status(&self) -> Status {
-        match *self {}
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
     }
 
-    /// Followed lessons; withdrawn ones are gone.
+    /// The node in one page.
+    pub fn status(&self) -> Status {
+        let shared = &self.shared;
+        let now = shared.clock.now();
+        let (catalogs, lessons, blobs) = {
+            let mesh = shared.mesh();
+            let catalogs = mesh.publishers().map(|publisher| CatalogStatus {
+                publisher: publisher.id.to_string(),
+                version: publisher.version,
+                checked_at: publisher
+                    .checked_at
+                    .or_else(|| shared.index.checked_at(publisher.id)),
+                fresh: publisher.expires.is_some_and(|expires| now.wall < expires),
+            });
+            let counts = mesh.counts();
+            let lessons = LessonCounts {
+                known: counts.lessons_known,
+                followed: counts.lessons_followed,
+                complete: counts.lessons_complete,
+            };
+            let blobs = BlobCounts {
+                complete: counts.blobs_complete,
+                partial: counts.blobs_partial,
+                bytes: counts.held_bytes,
+                quota: mesh.quota(),
+            };
+            (catalogs.collect(), lessons, blobs)
+        };
+        Status {
+            peer_id: shared.net.local_id().to_string(),
+            listen: shared
+                .net
+                .listen_addresses()
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            web: shared.web.map(|address| format!("http://{address}")),
+            sync_point: shared.sync_point,
+            catalogs,
+            lessons,
+            blobs,
+            peers: self.peers(),
+            records: shared.records.counts(),
+            uptime_s: now.mono.0.as_secs(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+
+    /// Every neighbour that is or was connected.
+    pub fn peers(&self) -> Vec<PeerStatus> {
+        let infos = self.shared.net.peers();
+        let mesh = self.shared.mesh();
+        let rows = infos.into_iter().map(|info| PeerStatus {
+            peer_id: info.peer.to_string(),
+            connected: info.connected,
+            address: Some(info.address.to_string()),
+            rx_bytes: info.rx_bytes,
+            tx_bytes: info.tx_bytes,
+            faults: mesh
+                .faults(info.peer)
+                .take(MAX_FAULTS_SHOWN)
+                .map(|fault| fault.kind.to_string())
+                .collect(),
+        });
+        rows.collect()
+    }
+
+    /// Followed lessons in id order; withdrawn ones are gone.
     pub fn lessons(&self) -> Vec<LessonView> {
-        match *self {}
+        let mesh = self.shared.mesh();
+        let followed = mesh
+            .catalog()
+            .lessons()
+            .filter(|lesson| mesh.follows(lesson));
+        followed.map(|lesson| view(&mesh, lesson)).collect()
     }
 
     /// One lesson, followed or not; `None` where no trusted catalogue has it.
-    pub fn lesson(&self, _id: &str) -> Option<LessonView> {
-        match *self {}
+    pub fn lesson(&self, id: &str) -> Option<LessonView> {
+        let id = LessonId::new(id).ok()?;
+        let mesh = self.shared.mesh();
+        let lesson = mesh.catalog().lesson(&id)?;
+        Some(view(&mesh, lesson))
     }
 
-    /// Whether the lesson was withdrawn.
-    pub fn was_withdrawn(&self, _id: &str) -> bool {
-        match *self {}
+    /// Whether the lesson was withdrawn since this node started.
+    pub fn was_withdrawn(&self, id: &str) -> bool {
+        self.shared.events.withdrawn(id)
     }
 
-    /// Lessons that match what a person typed, best first.
-    pub fn search(&self, _text: &str, _limit: usize) -> Vec<LessonView> {
-        match *self {}
+    /// Followed lessons that match what a person typed, best first, in any language or script.
+    pub fn search(&self, text: &str, limit: usize) -> Vec<LessonView> {
+        let hits = self.shared.search.query(text, MAX_HITS);
+        let mesh = self.shared.mesh();
+        let lessons = hits.iter().filter_map(|id| mesh.catalog().lesson(id));
+        let followed = lessons.filter(|lesson| mesh.follows(lesson));
+        followed
+            .take(limit)
+            .map(|lesson| view(&mesh, lesson))
+            .collect()
+    }
+
+    /// Reasons for the state of a lesson or a peer, or what happened lately.
+    ///
+    /// # Errors
+    /// [`WhyError::Unknown`] where the subject is neither.
+    pub fn why(&self, subject: Option<&str>) -> Result<Why, WhyError> {
+        let sentences = match subject {
+            None => self
+                .events_since(0)
+                .into_iter()
+                .map(|event| event.text)
+                .collect(),
+            Some(text) => self
+                .why_subject(text)
+                .ok_or_else(|| WhyError::Unknown(text.to_owned()))?,
+        };
+        Ok(Why {
+            subject: subject.map(str::to_owned),
+            sentences,
+        })
+    }
+
+    fn why_subject(&self, text: &str) -> Option<Vec<String>> {
+        let now = self.shared.clock.now();
+        let mesh = self.shared.mesh();
+        let sentences = match ids::parse(text) {
+            Some(peer) => mesh.why_peer(now, peer)?,
+            None => mesh.why_lesson(now, &LessonId::new(text).ok()?)?,
+        };
+        Some(sentences.iter().map(ToString::to_string).collect())
     }
 
     /// Opens a file of a lesson that a trusted catalogue names; `None` for any other hash.
-    pub fn open_file(&self, _hash: BlobHash) -> Option<OpenFile> {
-        match *self {}
+    pub fn open_file(&self, hash: BlobHash) -> Option<OpenFile> {
+        let (length, media_type) = {
+            let mesh = self.shared.mesh();
+            let (_, file) = mesh.catalog().file(&hash)?;
+            (file.length, Arc::from(file.media_type.as_str()))
+        };
+        Some(OpenFile {
+            hash,
+            length,
+            media_type,
+            blobs: self.shared.blobs.clone(),
+            inputs: self.shared.inputs.clone(),
+            demand: DemandId(self.shared.next_demand.fetch_add(1, Ordering::Relaxed)),
+        })
     }
 
     /// Seals and writes what learners did; returns only when it is on disk.
     ///
     /// # Errors
     /// [`SaveError`]; then nothing counts as saved.
-    pub async fn save_events(&self, _events: Vec<LearnerEvent>) -> Result<Saved, SaveError> {
-        match *self {}
+    pub async fn save_events(&self, events: Vec<LearnerEvent>) -> Result<Saved, SaveError> {
+        let records = self.shared.records.clone();
+        let key = self
+            .shared
+            .mesh()
+            .catalog()
+            .collection_key(MINISTRY)
+            .cloned()
+            .ok_or(SaveError::NoCollectionKey)?;
+        let to = Recipients {
+            school: None,
+            ministry: key,
+        };
+        let saved = records
+            .append(events, to, self.shared.clock.now().wall)
+            .await?;
+        Ok(Saved {
+            records: saved.records.len(),
+        })
+    }
+
+    /// Replaces what this node follows; remembered across restarts.
+    ///
+    /// # Errors
+    /// What the disk said; the old choice stays.
+    pub async fn set_follow(&self, follow: Vec<Selection>) -> Result<(), String> {
+        let saved = {
+            let mut settings = self
+                .shared
+                .settings
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            settings.replace_follow(follow.clone())
+        };
+        saved.map_err(|error| error.to_string())?;
+        let _ = self.shared.inputs.send(Input::SetFollow(follow));
+        Ok(())
+    }
+
+    /// What the node follows.
+    pub fn follow(&self) -> Vec<Selection> {
+        self.shared
+            .settings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .follow
+            .clone()
+    }
+
+    /// Events numbered `since` and later, oldest first; only the newest are kept.
+    pub fn events_since(&self, since: u64) -> Vec<EventRow> {
+        self.shared.events.since(since)
+    }
+
+    /// Every event from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<EventRow> {
+        self.shared.events.subscribe()
+    }
+
+    pub(crate) fn lesson_rows(&self) -> Vec<LessonRow> {
+        self.lessons().iter().map(row).collect()
+    }
+
+    pub(crate) fn search_rows(&self, text: &str) -> Vec<LessonRow> {
+        self.search(text, MAX_HITS).iter().map(row).collect()
     }
 }
 
-impl OpenFile {
-    /// Verified bytes of `range` in order, waiting for those that are still on their way.
-    pub fn stream(
-        self,
-        _range: Range<u64>,
-    ) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
-        stream::once(async move { match self.never {} })
+fn view(mesh: &Mesh, lesson: &Arc<Lesson>) -> LessonView {
+    let total_bytes = lesson.total_bytes();
+    let held_bytes = lesson
+        .files
+        .iter()
+        .map(|file| mesh.held_bytes(&file.blake3).min(file.length))
+        .sum();
+    LessonView {
+        lesson: lesson.clone(),
+        followed: mesh.follows(lesson),
+        complete: held_bytes == total_bytes,
+        held_bytes,
+        total_bytes,
     }
+}
+
+fn row(view: &LessonView) -> LessonRow {
+    let lesson = &view.lesson;
+    let title: BTreeMap<String, String> = lesson
+        .title
+        .iter()
+        .map(|(lang, text)| (lang.to_owned(), text.to_owned()))
+        .collect();
+    let files = lesson.files.iter().map(|file| FileRow {
+        path: file.path.to_string(),
+        part: file.part.as_str().to_owned(),
+        blake3: file.blake3.to_string(),
+        length: file.length,
+        media_type: file.media_type.to_string(),
+        url: file_url(&file.blake3, file.name()),
+    });
+    LessonRow {
+        id: lesson.id.to_string(),
+        title,
+        grade: lesson.grade,
+        subject: lesson.subject.to_string(),
+        lang: lesson.language.to_string(),
+        duration_s: lesson.duration_s,
+        held_bytes: view.held_bytes,
+        total_bytes: view.total_bytes,
+        complete: view.complete,
+        followed: view.followed,
+        files: files.collect(),
+    }
+}
+
+/// Path of a lesson file on the pages of any node.
+pub fn file_url(hash: &BlobHash, name: &str) -> String {
+    format!("/file/{hash}/{name}")
 }

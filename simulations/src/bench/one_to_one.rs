@@ -77,7 +77,12 @@ pub struct Row {
 ///
 /// # Errors
 /// When a process fails.
-pub fn run(size: u64, runs: usize, ways: &[(Contender, usize)], scratch: &Path) -> Result<Vec<Row>> {
+pub fn run(
+    size: u64,
+    runs: usize,
+    ways: &[(Contender, usize)],
+    scratch: &Path,
+) -> Result<Vec<Row>> {
     let folder = tempfile::tempdir_in(scratch)?;
     let file = folder.path().join("file.bin");
     write_file(&file, size)?;
@@ -90,7 +95,9 @@ pub fn run(size: u64, runs: usize, ways: &[(Contender, usize)], scratch: &Path) 
         }
     }
     let rows = ways.iter().zip(results);
-    Ok(rows.map(|(way, results)| row(*way, size, &results)).collect())
+    Ok(rows
+        .map(|(way, results)| row(*way, size, &results))
+        .collect())
 }
 
 #[derive(Clone, Copy)]
@@ -104,7 +111,12 @@ fn once((contender, streams): (Contender, usize), file: &Path, place: &Path) -> 
     let name = contender.name();
     let seed = Seed::start(&format!("seed-{name}"), file, &place.join("seed"))?;
     let before = seed.cpu_s()?;
-    let transfer = receive(&format!("receive-{name}"), &seed.offer, &place.join("receiver"), streams)?;
+    let transfer = receive(
+        &format!("receive-{name}"),
+        &seed.offer,
+        &place.join("receiver"),
+        streams,
+    )?;
     let usage = seed.stop()?;
     Ok(Run {
         transfer,

@@ -5,7 +5,10 @@ use std::{fs::File, ops::Range, path::Path, sync::Arc};
 use anyhow::{Context, Result, anyhow};
 use futures::{StreamExt, future::BoxFuture, stream};
 use pishtar::{
-    net::{NetConfig, NetEvent, NetHandle, Network, NodeId, NodeKey, Protocol, ProviderLimits, Serve, Server, blobs},
+    net::{
+        NetConfig, NetEvent, NetHandle, Network, NodeId, NodeKey, Protocol, ProviderLimits, Serve,
+        Server, blobs,
+    },
     store::blobs::BlobStore,
 };
 use pishtar_catalog::BlobHash;
@@ -63,9 +66,13 @@ fn start(seed: u8, dial: Option<&str>) -> Result<(NetHandle, mpsc::Receiver<NetE
 /// When the file cannot be read or the network not started.
 pub(super) async fn seed(file: &Path, folder: &Path) -> Result<()> {
     let length = file.metadata()?.len();
-    let hash = blake3::Hasher::new().update_reader(File::open(file)?)?.finalize();
+    let hash = blake3::Hasher::new()
+        .update_reader(File::open(file)?)?
+        .finalize();
     let store = BlobStore::open(folder).await?;
-    store.import_reference(file, BlobHash(*hash.as_bytes()), length).await?;
+    store
+        .import_reference(file, BlobHash(*hash.as_bytes()), length)
+        .await?;
     let server = Server::new(Arc::new(Open), store, ProviderLimits::default());
     let (_handle, mut events) = start(1, None)?;
     let address = loop {
@@ -75,13 +82,23 @@ pub(super) async fn seed(file: &Path, folder: &Path) -> Result<()> {
     };
     tokio::spawn(async move {
         while let Some(event) = events.recv().await {
-            if let NetEvent::Inbound { peer, protocol, stream } = event {
+            if let NetEvent::Inbound {
+                peer,
+                protocol,
+                stream,
+            } = event
+            {
                 drop(server.accept(peer, protocol, stream));
             }
         }
     });
     let hash = hash.to_hex().to_string();
-    offer_until_told(&Offer { address, hash, length }).await
+    offer_until_told(&Offer {
+        address,
+        hash,
+        length,
+    })
+    .await
 }
 
 /// Runs the receiver, with `streams` ranges in flight.

@@ -68,7 +68,9 @@ impl RecvStream for Reader {
 
 impl Writer {
     fn half(&mut self) -> io::Result<&mut WriteHalf<Stream>> {
-        self.0.as_mut().ok_or_else(|| io::ErrorKind::BrokenPipe.into())
+        self.0
+            .as_mut()
+            .ok_or_else(|| io::ErrorKind::BrokenPipe.into())
     }
 }
 
@@ -115,7 +117,11 @@ fn halves(stream: Stream) -> (Reader, Writer) {
 fn swarm() -> Result<Swarm<Behaviour>> {
     Ok(SwarmBuilder::with_new_identity()
         .with_tokio()
-        .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)?
+        .with_tcp(
+            tcp::Config::default(),
+            noise::Config::new,
+            yamux::Config::default,
+        )?
         .with_behaviour(|_| Behaviour::new())?
         .with_swarm_config(|c| c.with_idle_connection_timeout(Duration::from_secs(60)))
         .build())
@@ -138,7 +144,9 @@ pub(super) async fn seed(file: &Path, folder: &Path) -> Result<()> {
     let mut incoming = swarm.behaviour().new_control().accept(PROTOCOL)?;
     let address = loop {
         if let SwarmEvent::NewListenAddr { address, .. } = swarm.select_next_some().await {
-            break address.with(multiaddr::Protocol::P2p(*swarm.local_peer_id())).to_string();
+            break address
+                .with(multiaddr::Protocol::P2p(*swarm.local_peer_id()))
+                .to_string();
         }
     };
     tokio::spawn(async move { while swarm.next().await.is_some() {} });
@@ -155,7 +163,12 @@ pub(super) async fn seed(file: &Path, folder: &Path) -> Result<()> {
     });
     let hash = tag.hash().to_hex();
     let length = file.metadata()?.len();
-    offer_until_told(&Offer { address, hash, length }).await
+    offer_until_told(&Offer {
+        address,
+        hash,
+        length,
+    })
+    .await
 }
 
 /// Runs the receiver, with the whole file on one stream, or ranges on several.
@@ -163,7 +176,10 @@ pub(super) async fn seed(file: &Path, folder: &Path) -> Result<()> {
 /// # Errors
 /// When a range fails.
 pub(super) async fn receive(offer: &Offer, folder: &Path, streams: usize) -> Result<Transfer> {
-    let hash: Hash = offer.hash.parse().map_err(|_| anyhow::anyhow!("not a hash"))?;
+    let hash: Hash = offer
+        .hash
+        .parse()
+        .map_err(|_| anyhow::anyhow!("not a hash"))?;
     let address: Multiaddr = offer.address.parse()?;
     let peer = address
         .iter()
@@ -176,7 +192,10 @@ pub(super) async fn receive(offer: &Offer, folder: &Path, streams: usize) -> Res
     let mut swarm = swarm()?;
     let control = swarm.behaviour().new_control();
     swarm.dial(address)?;
-    while !matches!(swarm.select_next_some().await, SwarmEvent::ConnectionEstablished { .. }) {}
+    while !matches!(
+        swarm.select_next_some().await,
+        SwarmEvent::ConnectionEstablished { .. }
+    ) {}
     tokio::spawn(async move { while swarm.next().await.is_some() {} });
     let meter = Meter::start()?;
     // Keeps the store from writing the entry out between ranges.
@@ -205,11 +224,18 @@ fn requests(hash: Hash, length: u64, streams: usize) -> Vec<GetRequest> {
         true => ChunkRanges::bytes(n * RANGE_BYTES..),
         false => ChunkRanges::bytes(n * RANGE_BYTES..(n + 1) * RANGE_BYTES),
     });
-    ranges.map(|range| GetRequest::blob_ranges(hash, range)).collect()
+    ranges
+        .map(|range| GetRequest::blob_ranges(hash, range))
+        .collect()
 }
 
 /// libp2p-stream drops streams when several are opened at once: the range is asked for again then.
-async fn get_range(mut control: Control, store: FsStore, peer: PeerId, request: GetRequest) -> Result<()> {
+async fn get_range(
+    mut control: Control,
+    store: FsStore,
+    peer: PeerId,
+    request: GetRequest,
+) -> Result<()> {
     const ATTEMPTS: usize = 20;
     let mut last = None;
     for _ in 0..ATTEMPTS {

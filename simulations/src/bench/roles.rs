@@ -50,8 +50,13 @@ impl Seed {
             .context("cannot start a seed")?;
         let stdout = child.stdout.take().context("stdout is piped")?;
         let mut lines = BufReader::new(stdout);
-        let offer = read_line(&mut lines).with_context(|| format!("the seed {role} did not come up"))?;
-        Ok(Seed { child, lines, offer })
+        let offer =
+            read_line(&mut lines).with_context(|| format!("the seed {role} did not come up"))?;
+        Ok(Seed {
+            child,
+            lines,
+            offer,
+        })
     }
 
     /// CPU time that the seed has used so far, in seconds: what its start cost.
@@ -78,7 +83,12 @@ impl Seed {
 ///
 /// # Errors
 /// When the receiver fails.
-pub fn receive<T: DeserializeOwned>(role: &str, offer: &Offer, folder: &Path, streams: usize) -> Result<T> {
+pub fn receive<T: DeserializeOwned>(
+    role: &str,
+    offer: &Offer,
+    folder: &Path,
+    streams: usize,
+) -> Result<T> {
     let output = Command::new(std::env::current_exe()?)
         .args([role, "--offer", &serde_json::to_string(offer)?, "--folder"])
         .arg(folder)

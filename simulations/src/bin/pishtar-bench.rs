@@ -74,7 +74,12 @@ fn main() -> Result<()> {
             only,
             json,
         } => {
-            let all = [(Contender::Pishtar, 1), (Contender::Pishtar, 4), (Contender::Raw, 1), (Contender::Raw, 4)];
+            let all = [
+                (Contender::Pishtar, 1),
+                (Contender::Pishtar, 4),
+                (Contender::Raw, 1),
+                (Contender::Raw, 4),
+            ];
             let ways = if only.is_empty() { all.to_vec() } else { only };
             let rows = one_to_one::run(size, runs, &ways, &scratch)?;
             print(&rows, json)
@@ -94,7 +99,9 @@ async fn seed(contender: Contender, args: SeedArgs) -> Result<()> {
 #[tokio::main]
 async fn receive(contender: Contender, args: ReceiveArgs) -> Result<()> {
     let offer: Offer = serde_json::from_str(&args.offer)?;
-    let transfer = contender.receive(&offer, &args.folder, args.streams).await?;
+    let transfer = contender
+        .receive(&offer, &args.folder, args.streams)
+        .await?;
     println!("{}", serde_json::to_string(&transfer)?);
     Ok(())
 }
@@ -106,7 +113,9 @@ fn print(rows: &[Row], json: bool) -> Result<()> {
     }
     let peer = rows.iter().filter(|row| row.contender == Contender::Raw);
     let best = peer.map(|row| row.mb_per_s).fold(f64::NAN, f64::max);
-    println!("who       streams    MB/s  of best peer  CPU s/GiB  (receiver)  RSS MiB receiver/seed");
+    println!(
+        "who       streams    MB/s  of best peer  CPU s/GiB  (receiver)  RSS MiB receiver/seed"
+    );
     for row in rows {
         println!(
             "{:<9} {:>7} {:>7.0} {:>12.2}x {:>10.2} {:>11.2} {:>12.0}/{:.0}",
@@ -125,7 +134,9 @@ fn print(rows: &[Row], json: bool) -> Result<()> {
 
 fn size(text: &str) -> Result<u64> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: u64 = digits.parse().context("a size is a number and a unit, such as 1GiB")?;
+    let number: u64 = digits
+        .parse()
+        .context("a size is a number and a unit, such as 1GiB")?;
     let unit = match &text[digits.len()..] {
         "" | "B" => 1,
         "MiB" => 1 << 20,
@@ -138,7 +149,9 @@ fn size(text: &str) -> Result<u64> {
 }
 
 fn way(text: &str) -> Result<(Contender, usize)> {
-    let (name, streams) = text.split_once(':').context("a way is NAME:STREAMS, such as pishtar:4")?;
+    let (name, streams) = text
+        .split_once(':')
+        .context("a way is NAME:STREAMS, such as pishtar:4")?;
     let contender = clap::ValueEnum::from_str(name, true).map_err(anyhow::Error::msg)?;
     Ok((contender, streams.parse()?))
 }

@@ -1,0 +1,266 @@
+//! `status`, `peers`, `lessons`, `why`: ask the running node, print for people or for machines.
+
+use std::io::{self, Write};
+
+use anyhow::Context;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    cli::DataArg,
+    control::{Request, ask},
+    handle::status::{EventRow, LessonRow, PeerStatus, Status, Why},
+};
+
+/// Options of every question.
+#[derive(Debug, clap::Args)]
+pub(super) struct AskArgs {
+    #[command(flatten)]
+    data: DataArg,
+    /// Print JSON for machines
+    #[arg(long)]
+    json: bool,
+}
+
+/// Options of `pishtar lessons`.
+#[derive(Debug, clap::Args)]
+pub(super) struct LessonsArgs {
+    #[command(flatten)]
+    ask: AskArgs,
+    /// Only lessons that match this text, in any language or script
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
+}
+
+/// Options of `pishtar why`.
+#[derive(Debug, clap::Args)]
+pub(super) struct WhyArgs {
+    /// A lesson id (`pishtar lessons` lists them) or a peer id (`pishtar peers`); without it, what happened lately
+    #[arg(value_name = "LESSON|PEER")]
+    subject: Option<String>,
+    #[command(flatten)]
+    ask: AskArgs,
+}
+
+pub(super) fn status(args: &AskArgs) -> anyhow::Result<()> {
+    answer(args, &Request::Status, print_status)
+}
+
+pub(super) fn peers(args: &AskArgs) -> anyhow::Result<()> {
+    answer(args, &Request::Peers, |out, peers: &Vec<PeerStatus>| {
+        if peers.is_empty() {
+            writeln!(
+                out,
+                "No neighbour found yet. Is another node on this network? Give an address with --peer where multicast is blocked."
+            )?;
+        }
+        peers.iter().try_for_each(|peer| print_peer(out, peer))
+    })
+}
+
+pub(super) fn lessons(args: &LessonsArgs) -> anyhow::Result<()> {
+    let request = match &args.search {
+        Some(text) => Request::Search { text: text.clone() },
+        None => Request::Lessons,
+    };
+    answer(&args.ask, &request, |out, lessons: &Vec<LessonRow>| {
+        if lessons.is_empty() {
+            writeln!(
+                out,
+                "No lesson. Follow some with `pishtar run --follow 'grade=6,lang=sq'`, or wait for a catalogue."
+            )?;
+        }
+        lessons
+            .iter()
+            .try_for_each(|lesson| print_lesson(out, lesson))
+    })
+}
+
+pub(super) fn why(args: &WhyArgs) -> anyhow::Result<()> {
+    if args.subject.is_none() && !args.ask.json {
+        return answer(
+            &args.ask,
+            &Request::Events { since: 0 },
+            |out, events: &Vec<EventRow>| {
+                events.iter().try_for_each(|event| {
+                    writeln!(
+                        out,
+                        "{:>8.1} s  {}",
+                        event.at_ms as f64 / 1000.0,
+                        event.text
+                    )
+                })
+            },
+        );
+    }
+    let request = Request::Why {
+        subject: args.subject.clone(),
+    };
+    answer(&args.ask, &request, |out, why: &Why| {
+        why.sentences
+            .iter()
+            .try_for_each(|sentence| writeln!(out, "{sentence}"))
+    })
+}
+
+fn answer<T: DeserializeOwned + Serialize>(
+    args: &AskArgs,
+    request: &Request,
+    print: impl FnOnce(&mut dyn Write, &T) -> io::Result<()>,
+) -> anyhow::Result<()> {
+    let value: T = ask(&args.data.data, request)?;
+    let mut out = io::stdout().lock();
+    let written = if args.json {
+        serde_json::to_writer_pretty(&mut out, &value)
+            .map_err(io::Error::from)
+            .and_then(|()| writeln!(out))
+    } else {
+        print(&mut out, &value)
+    };
+    match written {
+        // The reader of a pipe (`head`) has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("cannot print the answer"),
+    }
+}
+
+fn print_status(out: &mut dyn Write, status: &Status) -> io::Result<()> {
+    if let Some(web) = &status.web {
+        writeln!(out, "Pages       {web}")?;
+    }
+    for address in &status.listen {
+        writeln!(out, "Neighbours  {address}/p2p/{}", status.peer_id)?;
+    }
+    for catalog in &status.catalogs {
+        writeln!(
+            out,
+            "Catalogue   {} version {}, {}",
+            catalog.publisher,
+            catalog.version,
+            checked(catalog.checked_at, catalog.fresh)
+        )?;
+    }
+    if status.catalogs.is_empty() {
+        writeln!(out, "Catalogue   none yet")?;
+    }
+    let lessons = status.lessons;
+    writeln!(
+        out,
+        "Lessons     {} known, {} followed, {} complete",
+        lessons.known, lessons.followed, lessons.complete
+    )?;
+    let blobs = status.blobs;
+    let quota = blobs.quota.map_or_else(
+        || "no limit set".to_owned(),
+        |quota| format!("of {} allowed", human_bytes(quota)),
+    );
+    writeln!(
+        out,
+        "Storage     {} {quota}, {} files whole, {} in part",
+        human_bytes(blobs.bytes),
+        blobs.complete,
+        blobs.partial
+    )?;
+    let connected = status.peers.iter().filter(|peer| peer.connected).count();
+    writeln!(
+        out,
+        "Peers       {connected} connected, {} known",
+        status.peers.len()
+    )?;
+    let records = status.records;
+    writeln!(
+        out,
+        "Records     {} of this node wait for the ministry, {} carried for others, {} acknowledged",
+        records.own_unacked, records.carried, records.acked
+    )
+}
+
+fn checked(checked_at: Option<i64>, fresh: bool) -> String {
+    let Some(at) = checked_at else {
+        return "never checked against a source".to_owned();
+    };
+    let age = jiff::Timestamp::now().as_second().saturating_sub(at).max(0);
+    let words = match age {
+        0..=89 => format!("checked {age} seconds ago"),
+        90..=5399 => format!("checked {} minutes ago", (age + 30) / 60),
+        5400..=129_599 => format!("checked {} hours ago", (age + 1800) / 3600),
+        _ => format!("checked {} days ago", (age + 43_200) / 86_400),
+    };
+    if fresh {
+        words
+    } else {
+        format!("{words}, a newer one is due")
+    }
+}
+
+fn print_peer(out: &mut dyn Write, peer: &PeerStatus) -> io::Result<()> {
+    let state = if peer.connected { "connected" } else { "away" };
+    let address = peer.address.as_deref().unwrap_or("address unknown");
+    writeln!(
+        out,
+        "{}  {state}  {address}  received {}  sent {}",
+        peer.peer_id,
+        human_bytes(peer.rx_bytes),
+        human_bytes(peer.tx_bytes)
+    )?;
+    peer.faults
+        .iter()
+        .try_for_each(|fault| writeln!(out, "    fault: {fault}"))
+}
+
+fn print_lesson(out: &mut dyn Write, lesson: &LessonRow) -> io::Result<()> {
+    let title = lesson
+        .title
+        .get(&lesson.lang)
+        .or_else(|| lesson.title.values().next())
+        .map_or("", String::as_str);
+    let here = if lesson.complete {
+        "here".to_owned()
+    } else {
+        let percent = lesson
+            .held_bytes
+            .saturating_mul(100)
+            .checked_div(lesson.total_bytes)
+            .unwrap_or(0);
+        format!("{percent} %")
+    };
+    writeln!(
+        out,
+        "{here:>6}  grade {}  {:<10} {:<8} {title}  [{}]",
+        lesson.grade, lesson.subject, lesson.lang, lesson.id
+    )
+}
+
+/// Bytes in decimal units, as disks and data plans are sold.
+pub(crate) fn human_bytes(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    if bytes < 1000 {
+        return format!("{bytes} B");
+    }
+    let mut value = bytes as f64;
+    let mut unit = "B";
+    for next in UNITS {
+        if value < 999.5 {
+            break;
+        }
+        value /= 1000.0;
+        unit = next;
+    }
+    if value < 10.0 {
+        format!("{value:.1} {unit}")
+    } else {
+        format!("{value:.0} {unit}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_read_as_people_say_them() {
+        assert_eq!(human_bytes(999), "999 B");
+        assert_eq!(human_bytes(1000), "1.0 kB");
+        assert_eq!(human_bytes(999_600), "1.0 MB");
+        assert_eq!(human_bytes(20_000_000_000), "20 GB");
+    }
+}

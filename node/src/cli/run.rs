@@ -1,0 +1,221 @@
+//! `pishtar run`: one node, until it is told to stop.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use anyhow::Context;
+use libp2p::Multiaddr;
+use pishtar_catalog::Selection;
+
+use crate::{
+    cli::DataArg,
+    collector::{self, CollectArgs},
+    engine::{self, NodeOptions},
+};
+
+/// Options of `pishtar run`.
+#[derive(Debug, clap::Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    data: DataArg,
+    /// The ministry's first root file, needed once: it is pinned in the data folder
+    #[arg(long, value_name = "FIRST_ROOT.json")]
+    root: Option<PathBuf>,
+    /// Where to accept neighbours (multiaddr; may be given more than once)
+    #[arg(long, value_name = "MULTIADDR", default_value = "/ip4/0.0.0.0/tcp/0")]
+    listen: Vec<Multiaddr>,
+    /// Where to show the pages
+    #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:8080")]
+    web: SocketAddr,
+    /// A neighbour's address, where multicast is blocked (may be given more than once)
+    #[arg(long, value_name = "MULTIADDR")]
+    peer: Vec<Multiaddr>,
+    /// Neither announce this node by mDNS nor look for others
+    #[arg(long)]
+    no_mdns: bool,
+    /// Seed the mesh from a published folder, by reference; re-read when it changes (may be given more than once)
+    #[arg(long, value_name = "PUBLISHED_DIR")]
+    publish: Vec<PathBuf>,
+    /// Lessons to keep here, e.g. 'grade=6,subject=math,lang=sq' or 'all' (may be given more than once; remembered)
+    #[arg(long, value_name = "RULE")]
+    follow: Vec<Selection>,
+    /// Most that lessons may take on the disk, e.g. 20GB or 512MiB
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    quota: Option<u64>,
+    /// Most to send to neighbours, e.g. 10Mbit
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    up: Option<u64>,
+    /// Pass learners' records on to the ministry's collector
+    #[arg(long)]
+    sync_point: bool,
+    /// Nodes with another tag are not neighbours
+    #[arg(long, value_name = "TAG", default_value = "pishtar", value_parser = parse_tag)]
+    network: String,
+}
+
+/// Runs a node until Ctrl-C or SIGTERM.
+pub(super) fn run(args: RunArgs) -> anyhow::Result<()> {
+    let options = NodeOptions {
+        data: args.data.data,
+        first_root: args.root,
+        listen: args.listen,
+        web: args.web,
+        peers: args.peer,
+        mdns: !args.no_mdns,
+        publish: args.publish,
+        follow: args.follow,
+        quota_bytes: args.quota,
+        up_bytes_per_second: args.up,
+        sync_point: args.sync_point,
+        network: args.network,
+    };
+    init_log();
+    runtime()?.block_on(run_until_stopped(options))
+}
+
+/// Runs the ministry's collector until it is stopped, or once.
+pub(super) fn collect(args: CollectArgs) -> anyhow::Result<()> {
+    init_log();
+    runtime()?.block_on(collector::collect(args))
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
+}
+
+async fn run_until_stopped(options: NodeOptions) -> anyhow::Result<()> {
+    let stop = stop_signal()?;
+    let data = options.data.clone();
+    let node = engine::start(options).await?;
+    let status = node.handle().status();
+    println!("Pages       {}", status.web.as_deref().unwrap_or("none"));
+    println!("Node        {}", status.peer_id);
+    for address in &status.listen {
+        println!("Neighbours  {address}/p2p/{}", status.peer_id);
+    }
+    println!("Ask it      pishtar status --data {}", data.display());
+    stop.await;
+    eprintln!("Stopping: finishing what is being written.");
+    node.stop().await;
+    Ok(())
+}
+
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot watch for Ctrl-C")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+fn init_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("PISHTAR_LOG").unwrap_or_else(|_| {
+        tracing_subscriber::EnvFilter::new("warn,pishtar=info,pishtar_mesh=info,iroh_blobs=error")
+    });
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .init();
+}
+
+/// Reads `20GB`, `512MiB`, `1000` (bytes).
+fn parse_size(text: &str) -> Result<u64, String> {
+    let wrong = || {
+        format!(
+            "{text:?} is not a size; write a number with kB, MB, GB, TB, KiB, MiB or GiB, for example 20GB"
+        )
+    };
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "tb" => 1_000_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        _ => return Err(wrong()),
+    };
+    number
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(factor))
+        .ok_or_else(wrong)
+}
+
+/// Reads `10Mbit`, `800kbit`, `1Gbit` (per second); gives bytes per second.
+fn parse_rate(text: &str) -> Result<u64, String> {
+    let wrong = || {
+        format!(
+            "{text:?} is not a rate; write a number with kbit, Mbit or Gbit (per second), for example 10Mbit"
+        )
+    };
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let bits: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "kbit" => 1_000,
+        "mbit" => 1_000_000,
+        "gbit" => 1_000_000_000,
+        _ => return Err(wrong()),
+    };
+    let rate = number
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(bits))
+        .ok_or_else(wrong)?;
+    if rate < 8 { Err(wrong()) } else { Ok(rate / 8) }
+}
+
+/// A network tag travels in mDNS, so it is short and plain.
+fn parse_tag(text: &str) -> Result<String, String> {
+    let plain = text
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    if plain && (1..=32).contains(&text.len()) {
+        Ok(text.to_owned())
+    } else {
+        Err("a network tag is 1 to 32 of a-z, 0-9 and -".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_decimal_or_binary_as_written() {
+        assert_eq!(parse_size("20GB"), Ok(20_000_000_000));
+        assert_eq!(parse_size("512MiB"), Ok(512 << 20));
+        assert_eq!(parse_size("7"), Ok(7));
+        assert!(parse_size("GB").is_err());
+        assert!(parse_size("99999999999TB").is_err());
+        assert!(parse_size("5 bananas").is_err());
+    }
+
+    #[test]
+    fn rates_are_in_bits_as_lines_are_sold() {
+        assert_eq!(parse_rate("10Mbit"), Ok(1_250_000));
+        assert!(parse_rate("10MB").is_err());
+        assert!(parse_rate("0Mbit").is_err());
+    }
+
+    #[test]
+    fn a_tag_is_plain() {
+        assert!(parse_tag("klasa-6").is_ok());
+        assert!(parse_tag("").is_err());
+        assert!(parse_tag("Shkolla Ë").is_err());
+    }
+}

@@ -1,1 +1,0 @@
-//! Runs the sans-IO mesh core: feeds it events, carries out what it decides.

@@ -1,0 +1,321 @@
+//! Carries out what the core decides: one short function for each kind of output.
+
+use std::ops::Range;
+
+use pishtar_catalog::{BlobHash, Diff};
+use pishtar_mesh::{
+    Event, ExchangeStats, FetchFailure, Held, Input, MetaAnswer, MetaAsk, MetaFailure, NodeId,
+    Output, PublisherId, RequestId, Source,
+    wire::{HoldingsQuery, MetaRequest},
+};
+use pishtar_signing::client::MetaFile;
+use tokio_util::sync::CancellationToken;
+
+use super::{Engine, restore};
+use crate::{
+    net::{Protocol, blobs, holdings, meta, records},
+    store::blobs::{BlobStore, Holding},
+};
+
+impl Engine {
+    pub(super) fn perform(&mut self, output: Output) {
+        match output {
+            Output::RequestMeta {
+                request,
+                source,
+                ask,
+                max_bytes,
+            } => self.request_meta(request, source, ask, max_bytes),
+            Output::InstallCatalog {
+                publisher,
+                files,
+                removed,
+            } => self.install(publisher, files, removed),
+            Output::CatalogChanged { diff, .. } => self.catalog_changed(&diff),
+            Output::PublishHint(hint) => self.publish_hint(hint),
+            Output::RequestHoldings {
+                request,
+                peer,
+                query,
+            } => self.request_holdings(request, peer, query),
+            Output::HoldingsChanged { generation } => {
+                self.holdings.send_replace(generation);
+            }
+            Output::InspectBlob { hash, length } => self.inspect(hash, length),
+            Output::FetchRange {
+                request,
+                peer,
+                hash,
+                length,
+                range,
+            } => self.fetch(request, peer, hash, length, range),
+            Output::CancelRange { request } => {
+                if let Some(token) = self.ranges.get(&request) {
+                    token.cancel();
+                }
+            }
+            Output::RemoveBlob { hash } => self.remove(hash),
+            Output::ExchangeRecords { request, peer } => self.exchange_records(request, peer),
+            Output::Event(event) => self.event(&event),
+        }
+    }
+
+    fn request_meta(&self, request: RequestId, source: Source, ask: MetaAsk, max_bytes: u64) {
+        let shared = self.shared.clone();
+        let folder = match source {
+            Source::Folder(id) => self.folders.reader(id),
+            Source::Peer(_) => None,
+        };
+        self.tasks.spawn(async move {
+            let result = match (source, folder) {
+                (Source::Peer(peer), _) => match shared.net.open(peer, Protocol::Meta).await {
+                    Ok(stream) => meta::ask(stream, &meta_request(&ask, max_bytes), None).await,
+                    Err(_) => Err(MetaFailure::Disconnected),
+                },
+                (Source::Folder(_), Some(reader)) => {
+                    tokio::task::spawn_blocking(move || reader.answer(&ask, max_bytes))
+                        .await
+                        .unwrap_or_else(|error| Err(MetaFailure::LocalDisk(error.to_string())))
+                }
+                (Source::Folder(_), None) => Ok(MetaAnswer::Absent),
+            };
+            let _ = shared.inputs.send(Input::MetaArrived { request, result });
+        });
+    }
+
+    fn install(
+        &self,
+        publisher: PublisherId,
+        files: Vec<(MetaFile, Vec<u8>)>,
+        removed: Vec<MetaFile>,
+    ) {
+        let shared = self.shared.clone();
+        self.tasks.spawn_blocking(move || {
+            let result = shared
+                .trust
+                .install(&publisher, &files, &removed)
+                .map_err(|error| error.to_string());
+            let _ = shared
+                .inputs
+                .send(Input::CatalogInstalled { publisher, result });
+        });
+    }
+
+    fn catalog_changed(&self, diff: &Diff) {
+        let shared = self.shared.clone();
+        for lesson in &diff.withdrawn {
+            shared.events.note_withdrawn(lesson.as_str());
+        }
+        let changed: Vec<_> = {
+            let mesh = shared.mesh();
+            restore::set_ack_key(&shared.records, &mesh);
+            let ids = diff.added.iter().chain(&diff.changed);
+            ids.filter_map(|id| mesh.catalog().lesson(id).cloned())
+                .collect()
+        };
+        let withdrawn = diff.withdrawn.clone();
+        let folders = self.folders.importer(&self.shared, &self.stop);
+        self.tasks.spawn_blocking(move || {
+            shared.search.remove(&withdrawn);
+            shared.search.put(&changed);
+            folders.import(&changed);
+        });
+    }
+
+    fn request_holdings(&self, request: RequestId, peer: NodeId, query: HoldingsQuery) {
+        let shared = self.shared.clone();
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            let ask = async {
+                let stream = shared
+                    .net
+                    .open(peer, Protocol::Holdings)
+                    .await
+                    .map_err(|error| error.to_string())?;
+                holdings::ask(stream, &query)
+                    .await
+                    .map_err(|error| error.to_string())
+            };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                result = ask => {
+                    let _ = shared.inputs.send(Input::HoldingsArrived { request, result });
+                }
+            }
+        });
+    }
+
+    fn inspect(&self, hash: BlobHash, length: u64) {
+        let shared = self.shared.clone();
+        self.tasks.spawn(async move {
+            // A store that cannot say counts as empty: the bytes are fetched and verified again.
+            let held = shared
+                .blobs
+                .state(hash, length)
+                .await
+                .map_or(Held::Absent, held);
+            let _ = shared.inputs.send(Input::BlobState { hash, held });
+        });
+    }
+
+    fn fetch(
+        &mut self,
+        request: RequestId,
+        peer: NodeId,
+        hash: BlobHash,
+        length: u64,
+        range: Range<u64>,
+    ) {
+        let shared = self.shared.clone();
+        let token = self.stop.child_token();
+        self.ranges.insert(request, token.clone());
+        self.tasks.spawn(async move {
+            let progress = |bytes| {
+                let _ = shared.inputs.send(Input::RangeProgress { request, bytes });
+            };
+            let fetch = async {
+                match shared.net.open(peer, Protocol::Blobs).await {
+                    Ok(stream) => {
+                        blobs::fetch(stream, &shared.blobs, hash, length, range.clone(), progress)
+                            .await
+                    }
+                    Err(_) => blobs::Fetched {
+                        result: Err(FetchFailure::Disconnected),
+                        held: Vec::new(),
+                        complete: false,
+                    },
+                }
+            };
+            let fetched = tokio::select! {
+                () = token.cancelled() => None,
+                fetched = fetch => Some(fetched),
+            };
+            let (result, held) = match fetched {
+                Some(fetched) => (fetched.result, fetched.held),
+                None => (
+                    Err(FetchFailure::Cancelled),
+                    held_within(&shared.blobs, hash, length, &range).await,
+                ),
+            };
+            let _ = shared.inputs.send(Input::RangeFinished {
+                request,
+                result,
+                held,
+            });
+        });
+    }
+
+    fn remove(&self, hash: BlobHash) {
+        let shared = self.shared.clone();
+        self.tasks.spawn(async move {
+            if let Err(error) = shared.blobs.remove(&[hash]).await {
+                tracing::warn!(%error, "a withdrawn file was not removed; it is no longer shown or served");
+            }
+        });
+    }
+
+    fn exchange_records(&self, request: RequestId, peer: NodeId) {
+        let shared = self.shared.clone();
+        let token = CancellationToken::clone(&self.stop);
+        let now = self.shared.clock.now().wall;
+        self.tasks.spawn(async move {
+            let exchange = async {
+                let stream = shared
+                    .net
+                    .open(peer, Protocol::Records)
+                    .await
+                    .map_err(|error| error.to_string())?;
+                records::initiate(
+                    stream,
+                    &shared.records,
+                    peer.0,
+                    now,
+                    records::ExchangeLimits::default(),
+                )
+                .await
+                .map_err(|error| error.to_string())
+            };
+            tokio::select! {
+                () = token.cancelled() => {}
+                result = exchange => {
+                    let result = result.map(|stats| stats_for_people(&stats));
+                    let _ = shared.inputs.send(Input::RecordsExchanged { request, result });
+                }
+            }
+        });
+    }
+
+    fn event(&self, event: &Event) {
+        self.note(kind(event), event.to_string());
+    }
+}
+
+/// What of `range` is verified and stored, in bytes.
+async fn held_within(
+    blobs: &BlobStore,
+    hash: BlobHash,
+    length: u64,
+    range: &Range<u64>,
+) -> Vec<Range<u64>> {
+    let held = match blobs.state(hash, length).await {
+        Ok(Holding::Complete) => vec![0..length],
+        Ok(Holding::Partial(ranges)) => ranges,
+        Ok(Holding::Absent) | Err(_) => Vec::new(),
+    };
+    let clipped = held
+        .into_iter()
+        .map(|held| held.start.max(range.start)..held.end.min(range.end));
+    clipped.filter(|part| !part.is_empty()).collect()
+}
+
+pub(super) fn held(holding: Holding) -> Held {
+    match holding {
+        Holding::Absent => Held::Absent,
+        Holding::Partial(ranges) => Held::Partial(ranges),
+        Holding::Complete => Held::Complete,
+    }
+}
+
+fn stats_for_people(stats: &pishtar_mesh::records::ExchangeStats) -> ExchangeStats {
+    let count = |items: usize| items as u64;
+    ExchangeStats {
+        records_sent: count(stats.records_out),
+        records_received: count(stats.records_in),
+        acks_sent: count(stats.acks_out),
+        acks_received: count(stats.acks_in),
+    }
+}
+
+fn meta_request(ask: &MetaAsk, max_bytes: u64) -> MetaRequest {
+    match ask {
+        MetaAsk::Versions => MetaRequest::Versions,
+        MetaAsk::File {
+            publisher,
+            file,
+            held_version,
+        } => MetaRequest::File {
+            publisher: publisher.clone(),
+            file_name: file.file_name(),
+            held_version: *held_version,
+            max_bytes,
+        },
+    }
+}
+
+/// The event's name for programs.
+fn kind(event: &Event) -> &'static str {
+    match event {
+        Event::CatalogVerified { .. } => "catalog_verified",
+        Event::CatalogInstalled { .. } => "catalog_installed",
+        Event::CatalogRefused { .. } => "catalog_refused",
+        Event::InstallFailed { .. } => "install_failed",
+        Event::CatalogProblem { .. } => "catalog_problem",
+        Event::WrongBytes { .. } => "wrong_bytes",
+        Event::LessonComplete { .. } => "lesson_complete",
+        Event::LessonWithdrawn { .. } => "lesson_withdrawn",
+        Event::QuotaFull { .. } => "quota_full",
+        Event::DiskFailed { .. } => "disk_failed",
+        Event::RecordsExchanged { .. } => "records_exchanged",
+        Event::RecordsFailed { .. } => "records_failed",
+    }
+}

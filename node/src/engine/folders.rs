@@ -1,0 +1,207 @@
+//! Published folders as sources: metadata is read through the same verification as a neighbour's, lesson files
+//! are seeded where they lie.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, Read},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use pishtar_catalog::{Lesson, LessonFile, MINISTRY};
+use pishtar_mesh::{FolderId, Held, Input, MetaAnswer, MetaAsk, MetaFailure};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    handle::Shared,
+    store::{blobs::Holding, index::HashedFile},
+};
+
+/// How often a folder's timestamp is looked at. Folders lie on shared disks and sticks too, where the system
+/// tells nobody of a change.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// The folders given with `--publish`.
+#[derive(Debug, Default)]
+pub(super) struct Folders {
+    by_id: BTreeMap<FolderId, Arc<Path>>,
+}
+
+/// Reads metadata of one folder.
+#[derive(Debug)]
+pub(super) struct FolderReader {
+    folder: Arc<Path>,
+}
+
+/// Adds the folders' lesson files to the blob store by reference.
+pub(super) struct Importer {
+    folders: Vec<Arc<Path>>,
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+    runtime: tokio::runtime::Handle,
+}
+
+impl Folders {
+    pub(super) fn new(paths: Vec<PathBuf>) -> Self {
+        let numbered = (0..).map(FolderId).zip(paths.into_iter().map(Arc::from));
+        Self {
+            by_id: numbered.collect(),
+        }
+    }
+
+    pub(super) fn reader(&self, id: FolderId) -> Option<FolderReader> {
+        Some(FolderReader {
+            folder: self.by_id.get(&id)?.clone(),
+        })
+    }
+
+    /// Looks at each folder's timestamp until the node stops, and says when it is new.
+    pub(super) fn watch(
+        &self,
+        shared: &Arc<Shared>,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) {
+        for (&folder, path) in &self.by_id {
+            let (shared, stop) = (shared.clone(), stop.clone());
+            let timestamp = path.join("metadata/timestamp.json");
+            tasks.spawn(async move {
+                let mut seen = None;
+                loop {
+                    let looked = tokio::fs::metadata(&timestamp)
+                        .await
+                        .ok()
+                        .map(|found| (found.modified().ok(), found.len()));
+                    if looked.is_some() && looked != seen {
+                        seen = looked;
+                        let _ = shared.inputs.send(Input::FolderChanged { folder });
+                    }
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = tokio::time::sleep(LOOK_EVERY) => {}
+                    }
+                }
+            });
+        }
+    }
+
+    pub(super) fn importer(&self, shared: &Arc<Shared>, stop: &CancellationToken) -> Importer {
+        Importer {
+            folders: self.by_id.values().cloned().collect(),
+            shared: shared.clone(),
+            stop: stop.clone(),
+            runtime: tokio::runtime::Handle::current(),
+        }
+    }
+}
+
+impl FolderReader {
+    /// Answers as a neighbour would.
+    pub(super) fn answer(&self, ask: &MetaAsk, max_bytes: u64) -> Result<MetaAnswer, MetaFailure> {
+        match ask {
+            MetaAsk::Versions => self.versions(),
+            MetaAsk::File { file, .. } => self.read(&file.file_name(), max_bytes),
+        }
+    }
+
+    /// The folder's timestamp version, unverified: only a reason to start an update.
+    fn versions(&self) -> Result<MetaAnswer, MetaFailure> {
+        const MAX_TIMESTAMP_BYTES: u64 = 64 * 1024;
+        let MetaAnswer::Bytes(bytes) = self.read("timestamp.json", MAX_TIMESTAMP_BYTES)? else {
+            return Ok(MetaAnswer::Versions(Vec::new()));
+        };
+        let parsed: Result<serde_json::Value, _> = serde_json::from_slice(&bytes);
+        let version = parsed
+            .ok()
+            .and_then(|value| value.get("signed")?.get("version")?.as_u64());
+        let version = version
+            .ok_or_else(|| MetaFailure::Protocol("timestamp.json has no version".to_owned()))?;
+        Ok(MetaAnswer::Versions(vec![(MINISTRY.to_owned(), version)]))
+    }
+
+    fn read(&self, name: &str, max_bytes: u64) -> Result<MetaAnswer, MetaFailure> {
+        let path = self.folder.join("metadata").join(name);
+        let disk =
+            |error: io::Error| MetaFailure::LocalDisk(format!("{}: {error}", path.display()));
+        let open = match File::open(&path) {
+            Ok(open) => open,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(MetaAnswer::Absent),
+            Err(error) => return Err(disk(error)),
+        };
+        let mut bytes = Vec::new();
+        open.take(max_bytes.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(disk)?;
+        if bytes.len() as u64 > max_bytes {
+            return Err(MetaFailure::Protocol(format!(
+                "{name} is larger than {max_bytes} bytes"
+            )));
+        }
+        Ok(MetaAnswer::Bytes(bytes))
+    }
+}
+
+impl Importer {
+    /// Seeds every file of `lessons` that lies in one of the folders.
+    pub(super) fn import(&self, lessons: &[Arc<Lesson>]) {
+        for file in lessons.iter().flat_map(|lesson| lesson.files.iter()) {
+            for folder in &self.folders {
+                if self.stop.is_cancelled() {
+                    return;
+                }
+                let path = folder.join(published_path(file));
+                let Ok(metadata) = fs::metadata(&path) else {
+                    continue;
+                };
+                match self.import_one(&path, &metadata, file) {
+                    Ok(()) => break,
+                    Err(reason) => {
+                        tracing::warn!(file = %path.display(), reason, "a published file is not seeded")
+                    }
+                }
+            }
+        }
+    }
+
+    fn import_one(
+        &self,
+        path: &Path,
+        metadata: &fs::Metadata,
+        file: &LessonFile,
+    ) -> Result<(), String> {
+        let shared = &self.shared;
+        let known = shared.index.hashed_file(path);
+        let unchanged = known
+            .is_some_and(|known| known.blake3 == file.blake3.0 && known.still_describes(metadata));
+        let held = || {
+            self.runtime
+                .block_on(shared.blobs.state(file.blake3, file.length))
+        };
+        if !(unchanged && matches!(held(), Ok(Holding::Complete))) {
+            let importing = shared
+                .blobs
+                .import_reference(path, file.blake3, file.length);
+            self.runtime
+                .block_on(importing)
+                .map_err(|error| error.to_string())?;
+            shared
+                .index
+                .set_hashed_file(path, &HashedFile::new(metadata, file.blake3));
+        }
+        let _ = shared.inputs.send(Input::BlobState {
+            hash: file.blake3,
+            held: Held::Referenced,
+        });
+        Ok(())
+    }
+}
+
+/// Where a published folder keeps a target (consistent snapshots): `targets/<dir>/<sha256>.<file>`.
+fn published_path(file: &LessonFile) -> PathBuf {
+    let (dir, name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
+    Path::new("targets")
+        .join(dir)
+        .join(format!("{}.{name}", hex::encode(file.sha256)))
+}

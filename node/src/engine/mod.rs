@@ -1,0 +1,345 @@
+//! Runs the sans-IO mesh core: feeds it what happened, carries out what it decides.
+//!
+//! One task owns the order of events. It takes an input, hands it to the core, drains the outputs and starts
+//! a task for each; whatever a task finds comes back as an input. No decision is made here.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex, atomic::AtomicU64},
+    time::Duration,
+};
+
+use libp2p::Multiaddr;
+use pishtar_catalog::Selection;
+use pishtar_mesh::{Hint, Input, Mono, Output, RequestId, wire};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, mpsc, watch},
+    task::JoinHandle,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    control::ControlSocket,
+    handle::{Handle, Shared},
+    net::{NetEvent, Server, blobs::ProviderLimits},
+};
+
+mod actions;
+pub mod clock;
+mod folders;
+mod restore;
+mod serve;
+mod settings;
+
+use folders::Folders;
+pub use restore::StartError;
+pub use settings::Settings;
+
+/// Inputs handed to the core before its outputs are taken; keeps one burst from starving the rest.
+const MAX_BATCH: usize = 64;
+
+/// How often what may be lost without harm is written down, and what is too old is dropped.
+const HOUSEKEEPING: Duration = Duration::from_secs(60);
+
+/// What `pishtar run` was told.
+#[derive(Debug, Clone)]
+pub struct NodeOptions {
+    /// The data folder.
+    pub data: PathBuf,
+    /// The ministry's first root file, to be pinned.
+    pub first_root: Option<PathBuf>,
+    /// Where to accept neighbours.
+    pub listen: Vec<Multiaddr>,
+    /// Where to show the pages.
+    pub web: SocketAddr,
+    /// Neighbours given by address.
+    pub peers: Vec<Multiaddr>,
+    /// Whether to use mDNS.
+    pub mdns: bool,
+    /// Published folders to seed from.
+    pub publish: Vec<PathBuf>,
+    /// Lessons to keep; empty = as chosen before.
+    pub follow: Vec<Selection>,
+    /// Most that lessons may take on the disk, bytes.
+    pub quota_bytes: Option<u64>,
+    /// Most that is sent to neighbours altogether, bytes per second.
+    pub up_bytes_per_second: Option<u64>,
+    /// Whether records are passed on to the collector.
+    pub sync_point: bool,
+    /// Network tag.
+    pub network: String,
+}
+
+/// A running node. It stops in order with [`Node::stop`].
+pub struct Node {
+    handle: Handle,
+    stop: CancellationToken,
+    engine: JoinHandle<()>,
+    shared: Arc<Shared>,
+    pages: JoinHandle<()>,
+    control: JoinHandle<()>,
+    _lock: std::fs::File,
+}
+
+impl Node {
+    /// What pages and commands may ask.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Stops in the order that loses nothing: no new work, running transfers end, stores are synced and closed.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        let _ = self.engine.await;
+        let _ = self.pages.await;
+        self.control.abort();
+        let _ = self.control.await;
+        self.shared.net.shutdown().await;
+        if let Err(error) = self.shared.blobs.shutdown().await {
+            tracing::warn!(%error, "the lesson store did not close cleanly; it is checked at the next start");
+        }
+        self.shared.records.close().await;
+        self.shared.index.flush();
+    }
+}
+
+/// Starts a node: data folder, trust, stores, network, pages, local socket.
+///
+/// # Errors
+/// [`StartError`]: a sentence that says what is wrong and what to do.
+pub async fn start(options: NodeOptions) -> Result<Node, StartError> {
+    let clock = clock::Clock::start();
+    let web = TcpListener::bind(options.web)
+        .await
+        .map_err(|cause| StartError::Web {
+            address: options.web,
+            cause,
+        })?;
+    let web_address = web.local_addr().map_err(|cause| StartError::Web {
+        address: options.web,
+        cause,
+    })?;
+    let opened = restore::open(&options, clock).await?;
+    let (inputs, input_queue) = mpsc::unbounded_channel();
+    let shared = Arc::new(Shared {
+        mesh: Mutex::new(opened.mesh),
+        clock,
+        inputs,
+        net: opened.net,
+        blobs: opened.blobs,
+        records: opened.records,
+        search: opened.search,
+        index: opened.index,
+        trust: opened.trust,
+        events: Default::default(),
+        settings: Mutex::new(opened.settings),
+        web: Some(web_address),
+        sync_point: options.sync_point,
+        next_demand: AtomicU64::new(1),
+    });
+    let stop = CancellationToken::new();
+    let handle = Handle::new(shared.clone());
+    let control = ControlSocket::bind(&options.data).map_err(|cause| StartError::Control {
+        folder: options.data.clone(),
+        cause,
+    })?;
+    let control = tokio::spawn(control.serve(handle.clone()));
+    let pages = tokio::spawn(serve_pages(web, handle.clone(), stop.clone()));
+    let holdings = watch::channel(0).0;
+    let limits = ProviderLimits {
+        bytes_per_second: options.up_bytes_per_second,
+        ..ProviderLimits::default()
+    };
+    let engine = Engine {
+        shared: shared.clone(),
+        tasks: TaskTracker::new(),
+        stop: stop.clone(),
+        ranges: BTreeMap::new(),
+        server: serve::server(&shared, holdings.subscribe(), limits),
+        exchanges: serve::exchange_places(),
+        holdings,
+        folders: Folders::new(options.publish),
+    };
+    let engine = tokio::spawn(engine.run(input_queue, opened.net_events));
+    Ok(Node {
+        handle,
+        stop,
+        engine,
+        shared,
+        pages,
+        control,
+        _lock: opened.lock,
+    })
+}
+
+async fn serve_pages(listener: TcpListener, handle: Handle, stop: CancellationToken) {
+    if let Err(error) = crate::web::serve(listener, handle, stop.cancelled_owned()).await {
+        tracing::error!(%error, "the pages stopped");
+    }
+}
+
+/// The task that feeds the core.
+struct Engine {
+    shared: Arc<Shared>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    /// Ranges in flight, to cancel them.
+    ranges: BTreeMap<RequestId, CancellationToken>,
+    /// Our holdings' generation, for peers that wait for a change.
+    holdings: watch::Sender<u64>,
+    server: Server,
+    /// Places for record exchanges that neighbours begin.
+    exchanges: Arc<Semaphore>,
+    folders: Folders,
+}
+
+impl Engine {
+    async fn run(
+        mut self,
+        mut inputs: mpsc::UnboundedReceiver<Input>,
+        mut net: mpsc::Receiver<NetEvent>,
+    ) {
+        self.folders.watch(&self.shared, &self.tasks, &self.stop);
+        self.watch_records();
+        self.keep_house();
+        self.perform_all();
+        loop {
+            let deadline = self.shared.mesh().next_deadline(self.shared.clock.now());
+            tokio::select! {
+                () = self.stop.cancelled() => break,
+                Some(input) = inputs.recv() => {
+                    self.feed(input);
+                    for _ in 1..MAX_BATCH {
+                        let Ok(input) = inputs.try_recv() else { break };
+                        self.feed(input);
+                    }
+                }
+                Some(event) = net.recv() => self.on_net(event),
+                () = sleep_until(&self.shared, deadline) => self.feed(Input::Tick),
+            }
+            self.perform_all();
+        }
+        self.ranges.values().for_each(CancellationToken::cancel);
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    fn feed(&mut self, input: Input) {
+        if let Input::RangeFinished { request, .. } = &input {
+            self.ranges.remove(request);
+        }
+        let now = self.shared.clock.now();
+        self.shared.mesh().handle(now, input);
+    }
+
+    fn perform_all(&mut self) {
+        loop {
+            let output: Option<Output> = self.shared.mesh().poll_output();
+            let Some(output) = output else { return };
+            self.perform(output);
+        }
+    }
+
+    fn on_net(&mut self, event: NetEvent) {
+        match event {
+            NetEvent::Listening(address) => tracing::info!(%address, "accepting neighbours"),
+            NetEvent::Connected { peer, address } => {
+                self.note(
+                    "peer_connected",
+                    format!("Found neighbour {peer} at {address}; its key is proven."),
+                );
+                self.feed(Input::PeerConnected { peer });
+            }
+            NetEvent::Disconnected { peer } => {
+                self.note("peer_gone", format!("Neighbour {peer} is gone."));
+                self.feed(Input::PeerDisconnected { peer });
+            }
+            NetEvent::Hint { peer, bytes } => {
+                if let Ok(message) = wire::decode::<wire::HintMessage>(&bytes) {
+                    self.feed(Input::HintHeard {
+                        peer,
+                        hint: message.hint,
+                    });
+                }
+            }
+            NetEvent::Inbound {
+                peer,
+                protocol,
+                stream,
+            } => self.serve(peer, protocol, stream),
+        }
+    }
+
+    /// Tells the core whenever the set of carried records changes.
+    fn watch_records(&self) {
+        let shared = self.shared.clone();
+        let stop = self.stop.clone();
+        let mut changes = self.shared.records.subscribe();
+        self.tasks.spawn(async move {
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    changed = changes.changed() => if changed.is_err() { return },
+                }
+                changes.mark_unchanged();
+                let (count, digest) = restore::records_state(&shared.records);
+                let _ = shared.inputs.send(Input::RecordsChanged { count, digest });
+            }
+        });
+    }
+
+    /// Drops records that were carried too long, and remembers when catalogues were last confirmed.
+    fn keep_house(&self) {
+        let shared = self.shared.clone();
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            loop {
+                if let Err(error) = shared.records.expire(shared.clock.now().wall).await {
+                    tracing::warn!(%error, "records that were carried too long stay for now");
+                }
+                note_checks(&shared);
+                tokio::select! {
+                    () = stop.cancelled() => break,
+                    () = tokio::time::sleep(HOUSEKEEPING) => {}
+                }
+            }
+            note_checks(&shared);
+        });
+    }
+
+    /// One sentence for people, the log and the demo.
+    fn note(&self, kind: &str, text: String) {
+        tracing::info!("{text}");
+        let at_ms = u64::try_from(self.shared.clock.now().mono.0.as_millis()).unwrap_or(u64::MAX);
+        self.shared.events.push(at_ms, kind, text);
+    }
+
+    fn publish_hint(&self, hint: Hint) {
+        if let Ok(bytes) = wire::encode(&wire::HintMessage { hint }) {
+            self.shared.net.publish_hint(bytes);
+        }
+    }
+}
+
+fn note_checks(shared: &Shared) {
+    let checked: Vec<(String, i64)> = {
+        let mesh = shared.mesh();
+        let views = mesh
+            .publishers()
+            .filter_map(|view| Some((view.id.to_owned(), view.checked_at?)));
+        views.collect()
+    };
+    for (publisher, at) in checked {
+        shared.index.set_checked_at(&publisher, at);
+    }
+}
+
+async fn sleep_until(shared: &Shared, deadline: Option<Mono>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(shared.clock.instant(deadline)).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,398 @@
+//! Start-up: the data folder's lock and key, trust state verified again, stores opened, the core rebuilt.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Write},
+    net::SocketAddr,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use pishtar_catalog::{Catalog, MINISTRY};
+use pishtar_mesh::{Config, Input, Mesh, PublisherId, Restored, records::SetKind, wire};
+use pishtar_signing::client::{MetaFile, TrustError, TrustedSet};
+use tokio::sync::mpsc;
+
+use super::{NodeOptions, Settings, actions::held, clock::Clock, settings::SettingsError};
+use crate::{
+    net::{NetConfig, NetError, NetEvent, NetHandle, Network, NodeKey},
+    search::Search,
+    store::{
+        blobs::BlobStore,
+        index::{Index, IndexError},
+        records::{RecordOptions, RecordStore},
+        trust::{TrustStore, TrustStoreError},
+    },
+};
+
+/// Why a node does not start. Each is a sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The pages' address cannot be had.
+    #[error(
+        "the pages cannot be shown at {address}: {cause}. Stop the program that uses that port, or choose another with --web ADDR:PORT"
+    )]
+    Web {
+        /// The wanted address.
+        address: SocketAddr,
+        /// What the operating system said.
+        cause: io::Error,
+    },
+    /// Another node uses the folder.
+    #[error(
+        "another node is running on {folder}: stop it, or give this one a data folder of its own with --data"
+    )]
+    Locked {
+        /// The data folder.
+        folder: PathBuf,
+    },
+    /// The data folder cannot be used.
+    #[error("cannot use {path}: {cause}. The data folder must be on a writable disk with room")]
+    Folder {
+        /// The path in question.
+        path: PathBuf,
+        /// What the operating system said.
+        cause: io::Error,
+    },
+    /// The node's key is not a key.
+    #[error(
+        "{path} is not a node key; move it aside and the node gets a new identity, records of its own that wait there stay readable to the ministry"
+    )]
+    Key {
+        /// The key file.
+        path: PathBuf,
+    },
+    /// Nobody is pinned.
+    #[error(
+        "no ministry is pinned in {folder}: give the ministry's first root file once with --root FIRST_ROOT.json"
+    )]
+    NoRoot {
+        /// The data folder.
+        folder: PathBuf,
+    },
+    /// The root file cannot be read.
+    #[error("cannot read the ministry's first root file {path}: {cause}")]
+    RootFile {
+        /// The file given with `--root` or found in a published folder.
+        path: PathBuf,
+        /// What the operating system said.
+        cause: io::Error,
+    },
+    /// The root file is no root.
+    #[error("{path} is not a ministry's first root file: {cause}")]
+    BadRoot {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: TrustError,
+    },
+    /// A folder given with `--publish` is not a repository.
+    #[error(
+        "{folder} is not a published folder: it has no metadata/1.root.json. `pishtar ministry publish` makes one"
+    )]
+    NotARepository {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Trust state on disk fails verification.
+    #[error(
+        "the trust state of {publisher} on disk does not verify: {cause}. Move {folder} aside and start once with --root to seed it again"
+    )]
+    Trust {
+        /// Whose state.
+        publisher: String,
+        /// The folder to move aside.
+        folder: PathBuf,
+        /// What is wrong.
+        cause: TrustError,
+    },
+    /// Trust state cannot be read.
+    #[error(transparent)]
+    TrustStore(#[from] TrustStoreError),
+    /// The settings cannot be read.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The index cannot be opened.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The lesson or record store cannot be opened.
+    #[error("cannot open the {store} store in {folder}: {cause}")]
+    Store {
+        /// Which store.
+        store: &'static str,
+        /// Where.
+        folder: PathBuf,
+        /// What is wrong.
+        cause: String,
+    },
+    /// The network does not start.
+    #[error(transparent)]
+    Net(#[from] NetError),
+    /// The local socket cannot be made.
+    #[error("cannot listen for commands in {folder}: {cause}")]
+    Control {
+        /// The data folder.
+        folder: PathBuf,
+        /// What the operating system said.
+        cause: io::Error,
+    },
+}
+
+/// Everything that start-up opened.
+pub(super) struct Opened {
+    pub(super) lock: File,
+    pub(super) mesh: Mesh,
+    pub(super) net: NetHandle,
+    pub(super) net_events: mpsc::Receiver<NetEvent>,
+    pub(super) blobs: BlobStore,
+    pub(super) records: RecordStore,
+    pub(super) search: Search,
+    pub(super) index: Index,
+    pub(super) trust: TrustStore,
+    pub(super) settings: Settings,
+}
+
+/// Opens the data folder and rebuilds the core from it.
+pub(super) async fn open(options: &NodeOptions, clock: Clock) -> Result<Opened, StartError> {
+    let data = make_folder(&options.data)?;
+    let lock = lock(&data)?;
+    let seed = node_seed(&data)?;
+    let key = NodeKey::from_seed(seed);
+    let trust = TrustStore::open(data.join("trust"))?;
+    pin(&trust, options, &data)?;
+    let (publishers, catalog) = restore_publishers(&trust, &data)?;
+    let mut settings = Settings::load(&data)?;
+    if !options.follow.is_empty() {
+        settings.replace_follow(options.follow.clone())?;
+    }
+    let index = Index::open(&data.join("index.sled"))?;
+    let store_error = |store, path: &Path, cause: String| StartError::Store {
+        store,
+        folder: path.to_owned(),
+        cause,
+    };
+    let blobs_folder = data.join("blobs");
+    let blobs = BlobStore::open(&blobs_folder)
+        .await
+        .map_err(|error| store_error("lesson", &blobs_folder, error.to_string()))?;
+    let records_file = data.join("records.redb");
+    let records = RecordStore::open(&records_file, RecordOptions::default())
+        .map_err(|error| store_error("record", &records_file, error.to_string()))?;
+    let mut config = Config::new(key.node_id(), random_seed(&data)?);
+    config.quota_bytes = options.quota_bytes;
+    let states = blobs
+        .states(|hash| catalog.file(hash).map(|(_, file)| file.length))
+        .await
+        .map_err(|error| store_error("lesson", &blobs_folder, error.to_string()))?;
+    let restored = Restored {
+        publishers,
+        catalog,
+        blobs: Some(
+            states
+                .into_iter()
+                .map(|(hash, holding)| (hash, held(holding)))
+                .collect(),
+        ),
+        records: records_state(&records),
+    };
+    let mut mesh = Mesh::new(config, clock.now(), restored);
+    mesh.handle(clock.now(), Input::SetFollow(settings.follow.clone()));
+    set_ack_key(&records, &mesh);
+    let search_folder = data.join("search");
+    let search = Search::open(&search_folder)
+        .map_err(|error| store_error("search", &search_folder, error.to_string()))?;
+    search.replace_all(mesh.catalog().lessons());
+    let (net, net_events) = start_network(options, key)?;
+    Ok(Opened {
+        lock,
+        mesh,
+        net,
+        net_events,
+        blobs,
+        records,
+        search,
+        index,
+        trust,
+        settings,
+    })
+}
+
+/// Acknowledgements count only when the ministry's current collection key signed them.
+pub(super) fn set_ack_key(records: &RecordStore, mesh: &Mesh) {
+    let key = mesh.catalog().collection_key(MINISTRY);
+    records.set_ack_keys(key.into_iter().map(|key| key.ack).collect());
+}
+
+/// Number of records, and one digest over records and acknowledgements: both travel by exchange.
+pub(super) fn records_state(records: &RecordStore) -> (u64, [u8; 32]) {
+    let (own, acks) = (
+        records.digest(SetKind::Records),
+        records.digest(SetKind::Acks),
+    );
+    let mut both = blake3::Hasher::new();
+    both.update(&own.digest).update(&acks.digest);
+    (own.count, *both.finalize().as_bytes())
+}
+
+fn start_network(
+    options: &NodeOptions,
+    key: NodeKey,
+) -> Result<(NetHandle, mpsc::Receiver<NetEvent>), NetError> {
+    let mut config = NetConfig::new(key);
+    config.listen.clone_from(&options.listen);
+    config.tag.clone_from(&options.network);
+    config.mdns = options.mdns;
+    config.dial.clone_from(&options.peers);
+    config.hint_is_valid = |bytes| wire::decode::<wire::HintMessage>(bytes).is_ok();
+    Network::start(config)
+}
+
+/// Makes the folder and gives its absolute path: the lesson store needs one.
+fn make_folder(data: &Path) -> Result<PathBuf, StartError> {
+    let error = |cause| StartError::Folder {
+        path: data.to_owned(),
+        cause,
+    };
+    fs::create_dir_all(data).map_err(error)?;
+    fs::canonicalize(data).map_err(error)
+}
+
+/// The lock is the open file: it goes with the process, however that ends.
+fn lock(data: &Path) -> Result<File, StartError> {
+    let path = data.join("lock");
+    let error = |cause| StartError::Folder {
+        path: path.clone(),
+        cause,
+    };
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(error)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StartError::Locked {
+            folder: data.to_owned(),
+        }),
+        Err(TryLockError::Error(cause)) => Err(error(cause)),
+    }
+}
+
+/// The node's secret: 32 random bytes, made at first start, readable by the owner only.
+fn node_seed(data: &Path) -> Result<[u8; 32], StartError> {
+    let path = data.join("node.key");
+    let error = |cause| StartError::Folder {
+        path: path.clone(),
+        cause,
+    };
+    match fs::read(&path) {
+        Ok(bytes) => <[u8; 32]>::try_from(bytes.as_slice())
+            .map_err(|_| StartError::Key { path: path.clone() }),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
+            let seed = random_seed(data)?;
+            let temporary = path.with_extension("tmp");
+            let mut file = OpenOptions::new()
+                .create(true)
+                .truncate(true)
+                .write(true)
+                .mode(0o600)
+                .open(&temporary)
+                .map_err(error)?;
+            file.write_all(&seed)
+                .and_then(|()| file.sync_all())
+                .map_err(error)?;
+            fs::rename(&temporary, &path).map_err(error)?;
+            File::open(data)
+                .and_then(|folder| folder.sync_all())
+                .map_err(error)?;
+            Ok(seed)
+        }
+        Err(cause) => Err(error(cause)),
+    }
+}
+
+fn random_seed(data: &Path) -> Result<[u8; 32], StartError> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|cause| StartError::Folder {
+        path: data.to_owned(),
+        cause: io::Error::other(cause),
+    })?;
+    Ok(seed)
+}
+
+/// Pins the ministry: by `--root`, or by the published folder that the ministry itself seeds from.
+fn pin(trust: &TrustStore, options: &NodeOptions, data: &Path) -> Result<(), StartError> {
+    for folder in &options.publish {
+        if !folder.join("metadata/1.root.json").is_file() {
+            return Err(StartError::NotARepository {
+                folder: folder.clone(),
+            });
+        }
+    }
+    let pinned = trust
+        .publishers()?
+        .iter()
+        .any(|publisher| publisher == MINISTRY);
+    let from_folder = options
+        .publish
+        .first()
+        .map(|folder| folder.join("metadata/1.root.json"));
+    let given = options
+        .first_root
+        .clone()
+        .or(if pinned { None } else { from_folder });
+    let Some(path) = given else {
+        return if pinned {
+            Ok(())
+        } else {
+            Err(StartError::NoRoot {
+                folder: data.to_owned(),
+            })
+        };
+    };
+    let bytes = fs::read(&path).map_err(|cause| StartError::RootFile {
+        path: path.clone(),
+        cause,
+    })?;
+    TrustedSet::pin(&bytes).map_err(|cause| StartError::BadRoot {
+        path: path.clone(),
+        cause,
+    })?;
+    Ok(trust.pin(MINISTRY, &bytes)?)
+}
+
+/// Verifies what the disk holds of every publisher again, and fills the catalogue role by role, so that no
+/// more than one role's file is in memory at a time.
+fn restore_publishers(
+    trust: &TrustStore,
+    data: &Path,
+) -> Result<(Vec<(PublisherId, TrustedSet)>, Catalog), StartError> {
+    let mut catalog = Catalog::new();
+    let mut sets = Vec::new();
+    for publisher in trust.publishers()? {
+        let first_root = trust.first_root(&publisher)?;
+        let mut unreadable = None;
+        let read = |file: &MetaFile| {
+            trust.read(&publisher, file).unwrap_or_else(|error| {
+                unreadable = Some(error);
+                None
+            })
+        };
+        let restored = TrustedSet::restore(&first_root, read, |role| {
+            let version = role.targets.version;
+            catalog.replace_role(&publisher, role.role.as_str(), version, &role.targets);
+        });
+        if let Some(error) = unreadable {
+            return Err(error.into());
+        }
+        let folder = data.join("trust").join(&publisher);
+        let set = restored.map_err(|cause| StartError::Trust {
+            publisher: publisher.clone(),
+            folder,
+            cause,
+        })?;
+        sets.push((publisher, set));
+    }
+    Ok((sets, catalog))
+}

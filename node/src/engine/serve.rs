@@ -1,0 +1,132 @@
+//! What this node gives to neighbours: the core decides, the stores give the bytes.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{FutureExt, future::BoxFuture};
+use pishtar_catalog::BlobHash;
+use pishtar_mesh::{
+    Input, NodeId, PublisherId,
+    wire::{HoldingsAnswer, HoldingsQuery},
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use super::Engine;
+use crate::{
+    handle::Shared,
+    net::{self, Protocol, Serve, Stream, records},
+};
+
+/// Longest that a neighbour's question about holdings may wait for news.
+const MAX_HOLDINGS_WAIT: Duration = Duration::from_secs(30);
+/// Record exchanges answered at the same time; each holds a snapshot of the set in memory.
+const MAX_EXCHANGES: usize = 4;
+
+/// Answers from the core and the stores.
+pub(super) struct Giver {
+    pub(super) shared: Arc<Shared>,
+    pub(super) holdings: watch::Receiver<u64>,
+}
+
+impl Serve for Giver {
+    fn may_serve(&self, _peer: NodeId, hash: BlobHash) -> bool {
+        self.shared.mesh().may_serve(&hash)
+    }
+
+    fn versions(&self, _peer: NodeId) -> BoxFuture<'_, Vec<(PublisherId, u64)>> {
+        let versions = self.shared.mesh().answer_versions();
+        std::future::ready(versions).boxed()
+    }
+
+    fn meta_file(
+        &self,
+        _peer: NodeId,
+        publisher: &str,
+        file_name: &str,
+    ) -> BoxFuture<'_, Option<Vec<u8>>> {
+        let shared = self.shared.clone();
+        let (publisher, name) = (publisher.to_owned(), file_name.to_owned());
+        async move {
+            let read =
+                tokio::task::spawn_blocking(move || shared.trust.read_named(&publisher, &name));
+            match read.await {
+                Ok(Ok(bytes)) => bytes,
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "metadata that a neighbour asked for cannot be read");
+                    None
+                }
+                Err(_) => None,
+            }
+        }
+        .boxed()
+    }
+
+    fn holdings(&self, _peer: NodeId, query: HoldingsQuery) -> BoxFuture<'_, HoldingsAnswer> {
+        let wait = Duration::from_millis(query.wait_ms.into()).min(MAX_HOLDINGS_WAIT);
+        let mut changes = self.holdings.clone();
+        async move {
+            changes.mark_unchanged();
+            let waits = self.shared.mesh().holdings_must_wait(&query);
+            if waits {
+                // Either way the answer is what is held by then.
+                let _ = tokio::time::timeout(wait, changes.changed()).await;
+            }
+            self.shared.mesh().answer_holdings(&query)
+        }
+        .boxed()
+    }
+
+    fn served(&self, peer: NodeId, bytes: u64) {
+        let _ = self.shared.inputs.send(Input::Served { peer, bytes });
+    }
+}
+
+impl Engine {
+    pub(super) fn serve(&self, peer: NodeId, protocol: Protocol, stream: Stream) {
+        let Some(stream) = self.server.accept(peer, protocol, stream) else {
+            return;
+        };
+        // A neighbour that comes while all places are taken tries again by itself.
+        let Ok(place) = self.exchanges.clone().try_acquire_owned() else {
+            return;
+        };
+        self.answer_records(peer, stream, place);
+    }
+
+    fn answer_records(&self, peer: NodeId, stream: Stream, place: OwnedSemaphorePermit) {
+        let shared = self.shared.clone();
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            let _place = place;
+            let now = shared.clock.now().wall;
+            let exchange = records::respond(
+                stream,
+                &shared.records,
+                peer.0,
+                now,
+                records::ExchangeLimits::default(),
+            );
+            tokio::select! {
+                () = stop.cancelled() => {}
+                result = exchange => if let Err(error) = result {
+                    tracing::debug!(%error, "a record exchange ended early");
+                }
+            }
+        });
+    }
+}
+
+pub(super) fn exchange_places() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(MAX_EXCHANGES))
+}
+
+pub(super) fn server(
+    shared: &Arc<Shared>,
+    holdings: watch::Receiver<u64>,
+    limits: net::blobs::ProviderLimits,
+) -> net::Server {
+    let giver = Arc::new(Giver {
+        shared: shared.clone(),
+        holdings,
+    });
+    net::Server::new(giver, shared.blobs.clone(), limits)
+}

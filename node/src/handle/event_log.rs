@@ -1,0 +1,110 @@
+//! The last events of a node, in plain sentences.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::broadcast;
+
+use super::status::EventRow;
+
+/// Events kept; older ones are forgotten.
+const MAX_EVENTS: usize = 2048;
+/// Withdrawn lessons remembered for their page's answer.
+const MAX_WITHDRAWN: usize = 4096;
+
+/// What always holds: numbers rise by one without a gap, and no more than `MAX_EVENTS` rows are kept.
+#[derive(Debug)]
+pub struct EventLog {
+    inner: Mutex<Inner>,
+    sender: broadcast::Sender<EventRow>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    rows: VecDeque<EventRow>,
+    next: u64,
+    withdrawn: BTreeSet<String>,
+}
+
+impl Default for EventLog {
+    fn default() -> Self {
+        Self {
+            inner: Mutex::default(),
+            sender: broadcast::channel(256).0,
+        }
+    }
+}
+
+impl EventLog {
+    /// Adds an event. `text` is a sentence without names of learners.
+    pub fn push(&self, at_ms: u64, kind: &str, text: String) {
+        let row = {
+            let mut inner = self.lock();
+            let row = EventRow {
+                number: inner.next,
+                at_ms,
+                kind: kind.to_owned(),
+                text,
+            };
+            inner.next += 1;
+            if inner.rows.len() == MAX_EVENTS {
+                inner.rows.pop_front();
+            }
+            inner.rows.push_back(row.clone());
+            row
+        };
+        // Nobody listening is normal.
+        let _ = self.sender.send(row);
+    }
+
+    /// Remembers that a lesson was withdrawn, so that its page can say so.
+    pub fn note_withdrawn(&self, lesson: &str) {
+        let mut inner = self.lock();
+        if inner.withdrawn.len() < MAX_WITHDRAWN {
+            inner.withdrawn.insert(lesson.to_owned());
+        }
+    }
+
+    /// Whether the lesson was withdrawn since start.
+    pub fn withdrawn(&self, lesson: &str) -> bool {
+        self.lock().withdrawn.contains(lesson)
+    }
+
+    /// Events numbered `since` and later, oldest first.
+    pub fn since(&self, since: u64) -> Vec<EventRow> {
+        self.lock()
+            .rows
+            .iter()
+            .filter(|row| row.number >= since)
+            .cloned()
+            .collect()
+    }
+
+    /// Every event from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<EventRow> {
+        self.sender.subscribe()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_events_go_and_numbers_stay() {
+        let log = EventLog::default();
+        for n in 0..=MAX_EVENTS as u64 {
+            log.push(n, "test", format!("event {n}"));
+        }
+        let rows = log.since(0);
+        assert_eq!(rows.len(), MAX_EVENTS);
+        assert_eq!(rows[0].number, 1);
+        assert_eq!(log.since(MAX_EVENTS as u64).len(), 1);
+    }
+}
