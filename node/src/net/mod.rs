@@ -16,6 +16,7 @@ mod hints;
 pub mod holdings;
 pub mod ids;
 pub mod meta;
+mod muxer;
 mod protocol;
 pub mod records;
 mod serve;

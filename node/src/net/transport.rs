@@ -7,8 +7,10 @@ use libp2p::{
     PeerId, Transport as _,
     core::{muxing::StreamMuxerBox, transport::Boxed, upgrade::Version},
     identity::Keypair,
-    noise, tcp, yamux,
+    noise, tcp,
 };
+
+use super::muxer;
 
 /// Bytes read from the socket at once. Noise reads 8 KiB at a time, which would be one system
 /// call for each 8 KiB received; more than this gains nothing and costs memory per connection.
@@ -29,13 +31,11 @@ pub(crate) fn build(
     max_streams: usize,
 ) -> Result<Boxed<(PeerId, StreamMuxerBox)>, noise::Error> {
     let noise = noise::Config::new(keypair)?.with_prologue(format!("pishtar/1/{tag}").into_bytes());
-    let mut yamux = yamux::Config::default();
-    yamux.set_max_num_streams(max_streams);
     Ok(tcp::tokio::Transport::new(tcp::Config::new().nodelay(true))
         .map(|socket, _| BufReader::with_capacity(READ_BUFFER_BYTES, socket))
         .upgrade(Version::V1Lazy)
         .authenticate(noise)
-        .multiplex(yamux)
+        .multiplex(muxer::Config::new(max_streams))
         .timeout(CONNECT_DEADLINE)
         .boxed())
 }
