@@ -29,6 +29,7 @@ use iroh_blobs::{
 use pishtar_catalog::BlobHash;
 use thiserror::Error;
 use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
 
 use self::{hold::Holds, remove::Remover};
 pub use self::{
@@ -98,6 +99,7 @@ struct Inner {
     data: PathBuf,
     holds: Arc<Holds>,
     remover: Arc<Remover>,
+    settling: TaskTracker,
     tidy: JoinHandle<()>,
 }
 
@@ -135,6 +137,7 @@ impl BlobStore {
             data,
             holds,
             remover,
+            settling: TaskTracker::new(),
             tidy,
         };
         Ok(BlobStore {
@@ -181,7 +184,7 @@ impl BlobStore {
     /// `progress` gets the verified bytes so far.
     ///
     /// Any number of ranges of one blob may arrive at once. What was stored survives a kill of this
-    /// process; a complete blob survives a power cut.
+    /// process; a complete blob survives a power cut some moments later.
     pub async fn receive_range<R: AsyncRead + Unpin>(
         &self,
         reader: &mut R,
@@ -206,7 +209,10 @@ impl BlobStore {
             None => (Vec::new(), false),
         };
         let durable = match complete {
-            true if hold.must_settle() => self.settle(hash).await,
+            true if hold.must_settle() => {
+                self.settle_soon(hash, hold);
+                Ok(())
+            }
             false if !held.is_empty() && hold.must_enter_index() => self.enter_index().await,
             _ => Ok(()),
         };
@@ -297,6 +303,8 @@ impl BlobStore {
     /// When the store cannot write.
     pub async fn shutdown(&self) -> Result<(), BlobError> {
         self.inner.tidy.abort();
+        self.inner.settling.close();
+        self.inner.settling.wait().await;
         self.inner.holds.release_all();
         self.fs().wait_idle().await.map_err(BlobError::store)?;
         self.fs().sync_db().await.map_err(BlobError::store)?;
@@ -342,6 +350,19 @@ impl BlobStore {
     /// second back, that a blob was begun, and would fetch it again.
     async fn enter_index(&self) -> Result<(), BlobError> {
         self.fs().sync_db().await.map_err(BlobError::store)
+    }
+
+    /// Settles in the background: flushing a large file takes as long as receiving it, and the next
+    /// file need not wait for that. Until it is done a power cut may damage the file, which reading
+    /// and scrubbing find out.
+    fn settle_soon(&self, hash: Hash, hold: Arc<hold::Hold>) {
+        let store = self.clone();
+        self.inner.settling.spawn(async move {
+            let _awake = hold;
+            if let Err(error) = store.settle(hash).await {
+                tracing::error!(%error, "a file may not survive a power cut: check the disk");
+            }
+        });
     }
 
     /// Makes a complete blob survive a power cut: the store says "complete" without an fsync of the

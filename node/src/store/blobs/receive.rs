@@ -1,6 +1,6 @@
 //! Receiving a range of a blob: every group is verified before it reaches the store.
 
-use std::{io, num::NonZeroU64, ops::Range};
+use std::{collections::VecDeque, io, num::NonZeroU64, ops::Range};
 
 use bao_tree::io::{BaoContentItem, Leaf};
 use bytes::{Bytes, BytesMut};
@@ -94,14 +94,9 @@ async fn receive_parts<R: AsyncRead + Unpin>(
                 chunk,
             } => {
                 let space = sink.space(offset, length).await?;
-                let read = match read_exact(reader, space).await {
-                    Ok(()) => verifier.group(&chunk, space).map_err(ReceiveError::from),
-                    Err(error) => Err(error),
-                };
-                if let Err(error) = read {
-                    sink.take_back(length);
-                    return Err(error);
-                }
+                read_exact(reader, space).await?;
+                verifier.group(&chunk, space)?;
+                sink.keep(length);
                 verified += length as u64;
                 progress(verified);
             }
@@ -122,13 +117,16 @@ async fn read_exact<R: AsyncRead + Unpin>(
 
 /// Gathers verified parts into pieces for the store.
 ///
-/// Always true: `piece` holds neighbouring verified groups from `start` on, and `pairs` the verified
-/// hash pairs above them that the store does not have yet.
+/// Always true: the first `filled` bytes of `piece` are neighbouring verified groups from `start` on,
+/// and `pairs` holds the verified hash pairs above them that the store does not have yet.
 struct Sink {
     import: ImportBaoHandle,
     pairs: Vec<BaoContentItem>,
     piece: BytesMut,
+    filled: usize,
     start: u64,
+    /// Pieces that the store may be done with: their memory is used again.
+    sent: VecDeque<Bytes>,
 }
 
 impl Sink {
@@ -137,40 +135,58 @@ impl Sink {
             import,
             pairs: Vec::new(),
             piece: BytesMut::new(),
+            filled: 0,
             start: 0,
+            sent: VecDeque::new(),
         }
     }
 
-    /// Room for the group at `offset`, to be filled with verified bytes or given back.
+    /// Room for the group at `offset`. It counts when [`keep`](Sink::keep) says that it is verified.
     async fn space(&mut self, offset: u64, length: usize) -> Result<&mut [u8], ReceiveError> {
-        let follows = self.start + self.piece.len() as u64 == offset;
-        if !follows || self.piece.len() + length > PIECE_BYTES {
+        let follows = self.start + self.filled as u64 == offset;
+        if !follows || self.filled + length > PIECE_BYTES {
             self.flush().await?;
             self.start = offset;
         }
         if self.piece.is_empty() {
-            self.piece.reserve(PIECE_BYTES);
+            self.piece = self.fresh_piece();
         }
-        let old = self.piece.len();
-        self.piece.resize(old + length, 0);
-        Ok(&mut self.piece[old..])
+        Ok(&mut self.piece[self.filled..self.filled + length])
     }
 
-    fn take_back(&mut self, length: usize) {
-        self.piece.truncate(self.piece.len() - length);
+    fn keep(&mut self, length: usize) {
+        self.filled += length;
+    }
+
+    /// Clearing fresh memory costs as much as hashing it, so a piece that the store has let go of is
+    /// taken first. Every byte is overwritten before it counts.
+    fn fresh_piece(&mut self) -> BytesMut {
+        match self.sent.pop_front().map(Bytes::try_into_mut) {
+            Some(Ok(piece)) => piece,
+            Some(Err(in_use)) => {
+                self.sent.push_front(in_use);
+                BytesMut::zeroed(PIECE_BYTES)
+            }
+            None => BytesMut::zeroed(PIECE_BYTES),
+        }
     }
 
     /// The store takes the pairs first: it writes whenever a pair follows a group.
     async fn flush(&mut self) -> Result<(), ReceiveError> {
-        if self.piece.is_empty() {
+        if self.filled == 0 {
             return Ok(());
         }
         for pair in self.pairs.drain(..) {
             self.import.tx.send(pair).await.map_err(store_error)?;
         }
-        let data: Bytes = self.piece.split().freeze();
+        let mut data = std::mem::take(&mut self.piece).freeze();
+        if self.filled == PIECE_BYTES && self.sent.len() < QUEUE {
+            self.sent.push_back(data.clone());
+        }
+        data.truncate(self.filled);
         let offset = self.start;
-        self.start += data.len() as u64;
+        self.start += self.filled as u64;
+        self.filled = 0;
         let leaf = BaoContentItem::Leaf(Leaf { offset, data });
         self.import.tx.send(leaf).await.map_err(store_error)
     }
