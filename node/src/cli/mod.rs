@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     collector::{self, CollectArgs, ProgressCommand},
+    demo::{self, DemoArgs},
     ministry::{self, MinistryCommand},
 };
 
@@ -30,6 +31,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// See a ministry, a school and a family on this machine, with sample lessons
+    Demo(DemoArgs),
     /// Run a node: find neighbours, fetch and serve lessons, show the pages
     Run(run::RunArgs),
     /// How the node is doing
@@ -67,6 +70,7 @@ pub struct DataArg {
 pub fn main() -> ExitCode {
     let command = Cli::parse().command;
     let outcome = match command {
+        Command::Demo(args) => demo::run(&args),
         Command::Run(args) => run::run(args),
         Command::Status(args) => ask::status(&args),
         Command::Peers(args) => ask::peers(&args),

@@ -50,6 +50,9 @@ pub(super) struct RunArgs {
     /// Nodes with another tag are not neighbours
     #[arg(long, value_name = "TAG", default_value = "pishtar", value_parser = parse_tag)]
     network: String,
+    /// Stop when standard input ends, so that a node never outlives the program that started it
+    #[arg(long, hide = true)]
+    until_stdin_ends: bool,
 }
 
 /// Runs a node until Ctrl-C or SIGTERM.
@@ -69,7 +72,7 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<()> {
         network: args.network,
     };
     init_log();
-    runtime()?.block_on(run_until_stopped(options))
+    runtime()?.block_on(run_until_stopped(options, args.until_stdin_ends))
 }
 
 /// Runs the ministry's collector until it is stopped, or once.
@@ -85,8 +88,8 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .context("cannot start the runtime")
 }
 
-async fn run_until_stopped(options: NodeOptions) -> anyhow::Result<()> {
-    let stop = stop_signal()?;
+async fn run_until_stopped(options: NodeOptions, until_stdin_ends: bool) -> anyhow::Result<()> {
+    let stop = stop_signal(until_stdin_ends)?;
     let data = options.data.clone();
     let node = engine::start(options).await?;
     let status = node.handle().status();
@@ -102,7 +105,7 @@ async fn run_until_stopped(options: NodeOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+fn stop_signal(until_stdin_ends: bool) -> anyhow::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot watch for Ctrl-C")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
@@ -110,8 +113,20 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            () = stdin_end(), if until_stdin_ends => {}
         }
     })
+}
+
+/// Waits on a thread of its own: tokio's would hold up the process's end.
+async fn stdin_end() {
+    let (ended, end) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let read = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        drop(ended.send(read));
+    });
+    // A thread that is gone means the same as an end of input.
+    drop(end.await);
 }
 
 fn init_log() {
