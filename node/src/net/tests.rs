@@ -220,3 +220,27 @@ async fn a_port_in_use_is_an_error_that_says_what_to_do() {
     let error = error.expect_err("the port is taken").to_string();
     assert!(error.contains("--listen"), "{error}");
 }
+
+/// Run once in each of two hosts on one network with multicast, with different seeds in
+/// `PISHTAR_TEST_SEED`.
+#[tokio::test]
+#[ignore = "needs two hosts with multicast"]
+async fn neighbours_find_each_other_by_mdns() {
+    let seed = std::env::var("PISHTAR_TEST_SEED").map_or(1, |s| s.parse().expect("a byte"));
+    let key = NodeKey::from_seed([seed; 32]);
+    let config = NetConfig {
+        tag: "mdns-test".to_owned(),
+        ..NetConfig::new(key)
+    };
+    let began = std::time::Instant::now();
+    let (handle, mut events) = Network::start(config).expect("a free port");
+    loop {
+        if let NetEvent::Connected { peer, address } = next(&mut events).await {
+            println!("{peer} at {address} after {:?}", began.elapsed());
+            break;
+        }
+    }
+    time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(handle.peers().iter().filter(|p| p.connected).count(), 1);
+    handle.shutdown().await;
+}
