@@ -144,26 +144,30 @@
   }
   markCards();
 
-  // A page whose numbers move fetches itself and swaps only that part.
-  var live = document.getElementById('live');
-  var every = live ? Number(live.dataset.every) : 0;
+  // A page whose numbers move fetches itself and swaps its main part, unless somebody is busy in it.
+  var main = document.getElementById('main');
+  function secondsUntilNext(root) {
+    var live = root.querySelector('#live');
+    return live ? Number(live.dataset.every) : 0;
+  }
+  function refreshLater(seconds) { if (seconds) setTimeout(refresh, seconds * 1000); }
   function refresh() {
-    if (document.hidden || live.contains(document.activeElement) || live.querySelector('details[open]')) return;
+    var busy = document.hidden || main.contains(document.activeElement) && document.activeElement !== main || main.querySelector('details[open]');
+    if (busy) return refreshLater(secondsUntilNext(main));
     fetch(location.href, { headers: { Accept: 'text/html' } })
       .then(function (answer) { return answer.ok ? answer.text() : Promise.reject(answer.status); })
       .then(function (text) {
-        var fresh = new DOMParser().parseFromString(text, 'text/html').getElementById('live');
-        if (fresh && fresh.innerHTML !== live.dataset.text) {
-          live.dataset.text = fresh.innerHTML;
-          live.innerHTML = fresh.innerHTML;
+        var fresh = new DOMParser().parseFromString(text, 'text/html').getElementById('main');
+        if (fresh && fresh.innerHTML !== shown) {
+          shown = main.innerHTML = fresh.innerHTML;
           markCards();
         }
-        every = fresh ? Number(fresh.dataset.every) : 0;
       })
       .catch(function () { /* the node is away for a moment; the next round finds it */ })
-      .then(function () { if (every) setTimeout(refresh, every * 1000); });
+      .then(function () { refreshLater(secondsUntilNext(main)); });
   }
-  if (every) setTimeout(refresh, every * 1000);
+  var shown = '';
+  refreshLater(secondsUntilNext(main));
 
   // A menu closes when something else is pressed, or with Escape.
   var menu = document.querySelector('.menu');

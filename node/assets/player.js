@@ -240,9 +240,10 @@
   function broken() {
     say('broken');
     var position = video.currentTime || last;
+    var playing = !video.paused;
     if (retries++ < 20) setTimeout(function () {
       video.load();
-      video.addEventListener('loadedmetadata', function () { if (position > 0) video.currentTime = position; say(''); }, { once: true });
+      video.addEventListener('loadedmetadata', function () { if (position > 0) video.currentTime = position; say(''); if (playing) video.play(); }, { once: true });
     }, Math.min(30000, 2000 * retries));
   }
   video.addEventListener('error', broken);

@@ -155,6 +155,11 @@ impl Texts {
         let mut bundle = FluentBundle::new_concurrent(vec![id]);
         // Isolation marks around every value would end up in titles and copied text.
         bundle.set_use_isolating(false);
+        bundle.set_formatter(Some(match lang {
+            Lang::Sq => |value, _| grouped(value, "\u{a0}"),
+            Lang::SrCyrl | Lang::SrLatn => |value, _| grouped(value, "."),
+            Lang::En => |value, _| grouped(value, ","),
+        }));
         let resource = FluentResource::try_new(source(lang).into_owned())
             .unwrap_or_else(|(resource, _)| resource);
         bundle.add_resource_overriding(Arc::new(resource));
@@ -210,6 +215,22 @@ impl Texts {
         let text = self.bundle.format_pattern(pattern, args, &mut Vec::new());
         Cow::Owned(text.into_owned())
     }
+}
+
+/// A whole number from 1,000 up with its thousands apart; anything else is left to Fluent.
+fn grouped(value: &FluentValue<'_>, separator: &str) -> Option<String> {
+    let FluentValue::Number(number) = value else {
+        return None;
+    };
+    if number.value < 1000.0 || number.value.fract() != 0.0 {
+        return None;
+    }
+    let digits = (number.value as u64).to_string();
+    let groups = digits.as_bytes().rchunks(3).rev();
+    let groups: Vec<&str> = groups
+        .map(|group| std::str::from_utf8(group).expect("digits are ASCII"))
+        .collect();
+    Some(groups.join(separator))
 }
 
 /// A number of things that a sentence speaks of; templates hand references over.
@@ -365,6 +386,21 @@ mod tests {
             words(Lang::SrLatn),
             ["1 lekcija", "2 lekcije", "5 lekcija", "21 lekcija"]
         );
+    }
+
+    #[test]
+    fn thousands_stand_apart() {
+        let known = |lang: Lang, n: u64| lang.texts().count("status-lessons-known", n).into_owned();
+        assert_eq!(
+            known(Lang::En, 14_000),
+            "The catalogue knows 14,000 lessons."
+        );
+        assert_eq!(
+            known(Lang::Sq, 1_234_567),
+            "Katalogu njeh 1\u{a0}234\u{a0}567 mësime."
+        );
+        assert_eq!(known(Lang::SrLatn, 1_001), "Katalog zna za 1.001 lekciju.");
+        assert_eq!(known(Lang::En, 999), "The catalogue knows 999 lessons.");
     }
 
     #[test]

@@ -41,7 +41,11 @@ mod words;
 pub use backend::{Backend, FileReader, StreamBytes};
 
 /// How long open downloads may go on after the node was told to stop.
-const GOODBYE: Duration = Duration::from_secs(2);
+const GOODBYE: Duration = if cfg!(test) {
+    Duration::from_millis(20)
+} else {
+    Duration::from_secs(2)
+};
 
 /// Every address of the pages.
 pub fn router(backend: impl Backend) -> Router {

@@ -5,6 +5,10 @@ use axum::{
     http::{Request, StatusCode},
 };
 use pishtar_mesh::learner::What;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
 
 use super::{
     locale::Lang,
@@ -107,7 +111,7 @@ async fn a_country_of_lessons_stays_one_small_page() {
         .collect();
     let page = world.get("/").await;
     assert!(page.body.len() < 200_000, "{} bytes", page.body.len());
-    assert!(page.text().contains("Show all 1556"));
+    assert!(page.text().contains("Show all 1,556"));
     let last = world.get("/?grade=1&subject=math&page=32").await;
     assert!(last.text().contains("page=31\" rel=\"prev\""));
     assert!(!last.text().contains("rel=\"next\""));
@@ -481,4 +485,26 @@ async fn bad_reports_are_refused_with_a_reason() {
     let answer = post(&world, OURS, "application/json", &huge).await;
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert!(world.saved.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_node_that_stops_does_not_wait_for_open_downloads() {
+    let world = World {
+        stalled: true,
+        ..World::new()
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let shutdown = async { drop(stopped.await) };
+    let server = tokio::spawn(super::serve(listener, world, shutdown));
+    let mut browser = TcpStream::connect(address).await.unwrap();
+    let path = file_path(0);
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    browser.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    browser.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    stop.send(()).unwrap();
+    server.await.unwrap().unwrap();
 }
