@@ -8,6 +8,7 @@ use crate::repository::Signatories;
 use super::*;
 
 mod attacks;
+mod model;
 mod search;
 
 fn names(files: &[(MetaFile, Vec<u8>)]) -> Vec<String> {

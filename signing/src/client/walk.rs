@@ -146,6 +146,11 @@ impl Walk {
             &authority(set, &visit.role, visit.delegator.as_ref())?,
             &bytes,
         )?;
+        // What was taken must settle the visit, else the walk would ask for it for ever.
+        debug_assert!(
+            verify::is_listed(&held, &meta),
+            "the checks above are those of `is_listed`"
+        );
         // Two delegators: both must have been satisfied by the very same bytes.
         if self.fetched.contains(&visit.role)
             && set
