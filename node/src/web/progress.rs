@@ -16,7 +16,10 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::backend::Backend;
-use crate::handle::LessonView;
+use crate::{
+    handle::{LessonView, SaveError},
+    store::records,
+};
 
 /// Largest body taken. A report of 200 segments has about 5 kB.
 pub(crate) const MAX_BODY_BYTES: usize = 512 * 1024;
@@ -87,6 +90,10 @@ pub(crate) async fn save(
     }
     match backend.save_events(events).await {
         Ok(saved) => (StatusCode::CREATED, Json(json!({"records": saved.records}))).into_response(),
+        // The same report would be refused again: the page must not keep it for ever.
+        Err(error @ SaveError::Records(records::SaveError::Events(_))) => {
+            refuse(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string())
+        }
         // The page keeps what was not saved and tries again.
         Err(error) => refuse(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
     }

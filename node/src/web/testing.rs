@@ -75,7 +75,7 @@ pub(crate) struct World {
     pub(crate) withdrawn: Vec<&'static str>,
     pub(crate) known: u64,
     pub(crate) checked_at: Option<i64>,
-    pub(crate) disk_full: bool,
+    pub(crate) no_key: bool,
     /// No byte of any file ever arrives.
     pub(crate) stalled: bool,
     pub(crate) saved: Arc<Mutex<Vec<LearnerEvent>>>,
@@ -250,8 +250,8 @@ impl Backend for World {
 
     fn save_events(&self, events: Vec<LearnerEvent>) -> BoxFuture<'_, Result<Saved, SaveError>> {
         async move {
-            if self.disk_full {
-                return Err(SaveError::Store("no space left on device".to_owned()));
+            if self.no_key {
+                return Err(SaveError::NoCollectionKey);
             }
             let records = events.len();
             self.saved.lock().unwrap().extend(events);

@@ -433,11 +433,11 @@ async fn progress_is_answered_201_only_when_saved() {
     assert_eq!(watched.lesson.as_str(), "ministry/math-6-sq/fractions");
     assert_eq!(completed.what, What::Completed);
 
-    let full = World {
-        disk_full: true,
+    let early = World {
+        no_key: true,
         ..World::new()
     };
-    let answer = post(&full, OURS, "application/json", REPORT).await;
+    let answer = post(&early, OURS, "application/json", REPORT).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
 }
 
