@@ -249,6 +249,11 @@ impl Signers {
         self.0.len() as u64
     }
 
+    /// Adds signers of the very same bytes that were found valid under another key list.
+    pub(crate) fn extend(&mut self, others: &Signers) {
+        self.0.extend(others.0.iter().cloned());
+    }
+
     /// Whether `id` is among them.
     pub fn contains(&self, id: &KeyId) -> bool {
         self.0.contains(id)

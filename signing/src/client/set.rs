@@ -30,6 +30,8 @@ pub struct TrustedSet {
     /// back after a restart. They are no floors, and nobody else would believe them.
     pub(super) rotated: bool,
     pub(super) targets: BTreeMap<RoleName, TrustedTargets>,
+    /// Chains of the terminating delegations, in the order in which the search leaves them (TUF 5.6.7.4.1).
+    pub(super) ended: Vec<Vec<Scope>>,
 }
 
 #[derive(Debug, Clone)]
@@ -51,9 +53,18 @@ pub(super) struct TrustedTargets {
     pub(super) scopes: Scopes,
 }
 
-/// What a role may vouch for: every scope along at least one chain of delegations must cover the path.
-/// The top-level role has one empty chain.
-pub(super) type Scopes = Vec<Vec<Scope>>;
+/// What a role may vouch for, by every chain of delegations that leads to it.
+pub(super) type Scopes = Vec<Reach>;
+
+/// One chain of delegations that leads to a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reach {
+    /// Scopes from the top down: all of them must cover a path. Empty for the top-level role.
+    pub(super) chain: Vec<Scope>,
+    /// Where this chain stands in the order of search: a path that one of so many entries of
+    /// [`TrustedSet::ended`] covers never gets here, because a terminating delegation took it.
+    pub(super) ended: usize,
+}
 
 impl TrustedSet {
     /// Starts from the first root file, which a person or an installer vouches for (TUF 5.2).
@@ -78,6 +89,7 @@ impl TrustedSet {
             snapshot: None,
             rotated: false,
             targets: BTreeMap::new(),
+            ended: Vec::new(),
         })
     }
 
@@ -172,7 +184,7 @@ impl TrustedSet {
         let outside: Vec<TargetPath> = targets
             .targets
             .keys()
-            .filter(|path| !covers(&trusted.scopes, path))
+            .filter(|path| !self.reaches(&trusted.scopes, path))
             .cloned()
             .collect();
         for path in &outside {
@@ -182,6 +194,14 @@ impl TrustedSet {
             role: role.clone(),
             targets,
             outside,
+        })
+    }
+
+    /// Whether a search for `path` would come by a role with these scopes.
+    fn reaches(&self, scopes: &Scopes, path: &TargetPath) -> bool {
+        scopes.iter().any(|reach| {
+            let ended = self.ended.iter().take(reach.ended);
+            covers(&reach.chain, path) && !ended.into_iter().any(|chain| covers(chain, path))
         })
     }
 
@@ -367,8 +387,6 @@ fn root_name(root: &Root) -> String {
     MetaFile::new(MetaRole::Root, root.version).file_name()
 }
 
-fn covers(scopes: &Scopes, path: &TargetPath) -> bool {
-    scopes
-        .iter()
-        .any(|chain| chain.iter().all(|scope| scope.covers(path)))
+fn covers(chain: &[Scope], path: &TargetPath) -> bool {
+    chain.iter().all(|scope| scope.covers(path))
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::UnixSeconds;
 use crate::metadata::{Delegations, FileMeta, RoleName, Scope};
 
-use super::set::{Scopes, TrustedSet, TrustedTargets};
+use super::set::{Reach, Scopes, TrustedSet, TrustedTargets};
 use super::verify::{self, Authority};
 use super::{
     MAX_DELEGATION_DEPTH, MAX_DELEGATIONS, MAX_TARGETS_BYTES, MetaFile, MetaRole, Policy,
@@ -22,20 +22,30 @@ pub(super) enum Next {
 
 /// Progress of the walk.
 ///
-/// Unlike the search for one target, this visits every role, since a device lists all lessons. A role that two roles
-/// delegate to must satisfy both of them; it may then vouch for what either allows it.
+/// Unlike the search for one target, this visits every role, since a device lists all lessons; what a role may vouch for
+/// is what a search for it would find there. A role that two roles delegate to must satisfy both of them.
 #[derive(Debug)]
 pub(super) struct Walk {
     /// Scopes that were in force when the set was last installed.
     before: BTreeMap<RoleName, Scopes>,
-    /// Visits still to make, next one last.
-    pending: Vec<Visit>,
+    before_ended: Vec<Vec<Scope>>,
+    /// What is still to be done, next one last.
+    pending: Vec<Task>,
+    /// Chains of the terminating delegations left behind.
+    ended: Vec<Vec<Scope>>,
     visited: BTreeMap<RoleName, Visited>,
     fetched: BTreeSet<RoleName>,
     /// Visits queued so far.
     queued: usize,
     removed: Vec<RoleName>,
     top_only: bool,
+}
+
+#[derive(Debug)]
+enum Task {
+    Visit(Visit),
+    /// A terminating delegation and all below it are done: no search for a path in its chain goes on from here.
+    Leave(Vec<Scope>),
 }
 
 /// One delegation to follow.
@@ -65,7 +75,9 @@ impl Walk {
             .collect();
         Walk {
             before,
+            before_ended: set.ended.clone(),
             pending: Vec::new(),
+            ended: Vec::new(),
             visited: BTreeMap::new(),
             fetched: BTreeSet::new(),
             queued: 0,
@@ -82,12 +94,12 @@ impl Walk {
 
     /// Begins at the top-level targets role.
     pub(super) fn start(&mut self) {
-        self.pending.push(Visit {
+        self.pending.push(Task::Visit(Visit {
             role: RoleName::targets(),
             delegator: None,
             chain: Vec::new(),
             fetch: false,
-        });
+        }));
     }
 
     /// Roles held before that nobody delegates to any more.
@@ -103,15 +115,21 @@ impl Walk {
         policy: Policy,
     ) -> Result<Next, TrustError> {
         loop {
-            let Some(visit) = self.pending.last() else {
-                if self.queue_rescoped() {
+            let visit = match self.pending.pop() {
+                Some(Task::Visit(visit)) => visit,
+                Some(Task::Leave(chain)) => {
+                    self.ended.push(chain);
                     continue;
                 }
-                self.finish(set);
-                return Ok(Next::End);
+                None if self.queue_rescoped() => continue,
+                None => {
+                    self.finish(set);
+                    return Ok(Next::End);
+                }
             };
             let (file, meta) = listed(set, &visit.role)?;
-            if !self.is_settled(set, visit, &meta)? {
+            if !self.is_settled(set, &visit, &meta)? {
+                self.pending.push(Task::Visit(visit));
                 let max_bytes = meta
                     .length
                     .map_or(MAX_TARGETS_BYTES, |length| length.min(MAX_TARGETS_BYTES));
@@ -121,9 +139,6 @@ impl Walk {
                 // 5.6.6
                 verify::check_expiry(&file, held.held.expires, now, policy)?;
             }
-            let Some(visit) = self.pending.pop() else {
-                continue;
-            };
             self.arrive(set, visit)?;
         }
     }
@@ -136,11 +151,11 @@ impl Walk {
         bytes: Vec<u8>,
         new_files: &mut Vec<(MetaFile, Vec<u8>)>,
     ) -> Result<(), TrustError> {
-        let Some(visit) = self.pending.last_mut() else {
+        let Some(Task::Visit(visit)) = self.pending.last_mut() else {
             return Err(TrustError::Unexpected { file: file.clone() });
         };
         let (_, meta) = listed(set, &visit.role)?;
-        let (held, targets) = TrustedSet::check_targets(
+        let (mut held, targets) = TrustedSet::check_targets(
             file,
             &meta,
             &authority(set, &visit.role, visit.delegator.as_ref())?,
@@ -151,17 +166,18 @@ impl Walk {
             verify::is_listed(&held, &meta),
             "the checks above are those of `is_listed`"
         );
-        // Two delegators: both must have been satisfied by the very same bytes.
-        if self.fetched.contains(&visit.role)
-            && set
-                .targets
-                .get(&visit.role)
-                .is_some_and(|t| t.held.sha256 != held.sha256)
-        {
-            return Err(TrustError::Hash {
-                file: file.clone(),
-                listed_in: MetaRole::Snapshot,
-            });
+        // Two delegators: both must be satisfied, and stay so, by the very same bytes.
+        match set.targets.get(&visit.role) {
+            Some(known) if known.held.sha256 == held.sha256 => {
+                held.signers.extend(&known.held.signers)
+            }
+            Some(_) if self.fetched.contains(&visit.role) => {
+                return Err(TrustError::Hash {
+                    file: file.clone(),
+                    listed_in: MetaRole::Snapshot,
+                });
+            }
+            _ => {}
         }
         visit.fetch = false;
         set.targets.insert(
@@ -195,10 +211,18 @@ impl Walk {
     }
 
     fn arrive(&mut self, set: &TrustedSet, visit: Visit) -> Result<(), TrustError> {
+        let reach = Reach {
+            chain: visit.chain.clone(),
+            ended: self.ended.len(),
+        };
         if let Some(visited) = self.visited.get_mut(&visit.role) {
             // 5.6.7.1: a role is entered once, which also ends cycles.
-            if !visited.scopes.contains(&visit.chain) {
-                visited.scopes.push(visit.chain);
+            if visited
+                .scopes
+                .iter()
+                .all(|known| known.chain != reach.chain)
+            {
+                visited.scopes.push(reach);
             }
             return Ok(());
         }
@@ -208,9 +232,9 @@ impl Walk {
         {
             self.queue_children(&visit, delegations)?;
         }
-        let scopes = vec![visit.chain.clone()];
+        let (role, scopes) = (visit.role.clone(), vec![reach]);
         self.visited.insert(
-            visit.role.clone(),
+            role,
             Visited {
                 first: visit,
                 scopes,
@@ -239,54 +263,69 @@ impl Walk {
                 delegator: MetaRole::from(&visit.role),
             });
         }
-        let mut children = Vec::with_capacity(count);
-        let mut child = |role: RoleName, scope: Scope| {
-            let chain = visit.chain.iter().cloned().chain([scope]).collect();
-            children.push(Visit {
+        let mut tasks = Vec::with_capacity(count);
+        let mut child = |role: RoleName, scope: Scope, terminating: bool| {
+            let chain: Vec<Scope> = visit.chain.iter().cloned().chain([scope]).collect();
+            let leave = terminating.then(|| Task::Leave(chain.clone()));
+            tasks.push(Task::Visit(Visit {
                 role,
                 delegator: Some(visit.role.clone()),
                 chain,
                 fetch: false,
-            });
+            }));
+            tasks.extend(leave);
         };
         for role in &delegations.roles {
-            child(role.name.clone(), role.scope.clone());
+            child(role.name.clone(), role.scope.clone(), role.terminating);
         }
         if let Some(succinct) = &delegations.succinct {
+            let file = MetaFile {
+                role: MetaRole::from(&visit.role),
+                version: None,
+            };
             for index in 0..bins {
                 let malformed = |problem| TrustError::Malformed {
-                    file: MetaFile {
-                        role: MetaRole::from(&visit.role),
-                        version: None,
-                    },
+                    file: file.clone(),
                     problem,
                 };
-                child(
-                    succinct.bin(index).map_err(malformed)?,
-                    Scope::Bin {
-                        bit_length: succinct.bit_length,
-                        index,
-                    },
-                );
+                let scope = Scope::Bin {
+                    bit_length: succinct.bit_length,
+                    index,
+                };
+                child(succinct.bin(index).map_err(malformed)?, scope, false);
             }
         }
-        self.pending.extend(children.into_iter().rev());
+        self.pending.extend(tasks.into_iter().rev());
         Ok(())
     }
 
     /// Queues unchanged files whose scope changed, since what they may vouch for must be told anew.
     fn queue_rescoped(&mut self) -> bool {
         let rescoped = self.visited.iter().filter(|(name, visited)| {
-            !self.fetched.contains(*name) && self.before.get(*name) != Some(&visited.scopes)
+            !self.fetched.contains(*name)
+                && !self.is_scope_of(self.before.get(*name), &visited.scopes)
         });
-        let visits: Vec<Visit> = rescoped
-            .map(|(_, visited)| Visit {
-                fetch: true,
-                ..visited.first.clone()
+        let visits: Vec<Task> = rescoped
+            .map(|(_, visited)| {
+                Task::Visit(Visit {
+                    fetch: true,
+                    ..visited.first.clone()
+                })
             })
             .collect();
         self.pending.extend(visits);
         !self.pending.is_empty()
+    }
+
+    /// Whether scopes from before mean the same as these do now.
+    fn is_scope_of(&self, before: Option<&Scopes>, now: &Scopes) -> bool {
+        before.is_some_and(|before| {
+            before.len() == now.len()
+                && before.iter().zip(now).all(|(before, now)| {
+                    before.chain == now.chain
+                        && self.before_ended.get(..before.ended) == self.ended.get(..now.ended)
+                })
+        })
     }
 
     fn finish(&mut self, set: &mut TrustedSet) {
@@ -295,6 +334,9 @@ impl Walk {
                 targets.scopes = visited.scopes;
             }
             self.before.remove(&name);
+        }
+        if !self.top_only {
+            set.ended = std::mem::take(&mut self.ended);
         }
         self.removed = std::mem::take(&mut self.before).into_keys().collect();
         for name in &self.removed {

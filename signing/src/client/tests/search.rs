@@ -46,6 +46,30 @@ impl Tree {
         Tree { ministry, files }
     }
 
+    /// The delegator b names another key for a.
+    fn delegate_by_another_key(&mut self) {
+        let mut b: Targets = read(&self.files, "1.b.json");
+        let delegations = b.delegations.as_mut().unwrap();
+        delegations.keys = [(key(41).public().id(), key(41).public())].into();
+        delegations.roles[0].keys = RoleKeys::new(&[key(41).public()], 1);
+        self.replace("b", forge(b, &[&key(40)]));
+    }
+
+    /// Publishes other bytes for version 1 of a role.
+    fn replace(&mut self, name: &str, bytes: Vec<u8>) {
+        let mut snapshot: Snapshot = read(&self.files, "1.snapshot.json");
+        snapshot.meta.insert(role(name), FileMeta::of(1, &bytes));
+        let snapshot = forge(snapshot, &[&self.ministry.snapshot]);
+        let mut timestamp: Timestamp = read(&self.files, "timestamp.json");
+        timestamp.snapshot = FileMeta::of(1, &snapshot);
+        self.files.insert(format!("1.{name}.json"), bytes);
+        self.files.insert("1.snapshot.json".to_owned(), snapshot);
+        self.files.insert(
+            "timestamp.json".to_owned(),
+            forge(timestamp, &[&self.ministry.timestamp]),
+        );
+    }
+
     fn refreshed(&self) -> TrustedSet {
         let mut update = TrustedSet::pin(&self.ministry.first_root())
             .unwrap()
@@ -165,6 +189,66 @@ fn a_terminating_delegation_ends_the_search() {
 }
 
 #[test]
+fn an_update_accepts_what_a_search_would_find() {
+    let tree = Tree::new(&[
+        ("targets", &[], &[("a", "*", false), ("late", "*", false)]),
+        (
+            "a",
+            &[],
+            &[
+                ("early", "*", false),
+                ("stop", "f*", true),
+                ("b", "*", false),
+            ],
+        ),
+        ("early", &["f1"], &[]),
+        ("stop", &["f2"], &[("under", "*", false)]),
+        ("under", &["f3", "g3"], &[]),
+        ("b", &["f4", "g4"], &[]),
+        ("late", &["f5", "g5"], &[]),
+    ]);
+    let outcome = update(
+        &TrustedSet::pin(&tree.ministry.first_root()).unwrap(),
+        &tree.files,
+    )
+    .unwrap();
+    let accepted: Vec<String> = outcome
+        .targets()
+        .flat_map(|role| role.targets.targets.into_keys())
+        .map(|path| path.to_string())
+        .collect();
+    assert_eq!(accepted, ["f1", "f2", "f3", "g4", "g5"]);
+    for file in ["f1", "f2", "f3", "g3", "f4", "g4", "f5", "g5"] {
+        assert_eq!(
+            tree.find(file).0.is_some(),
+            accepted.contains(&file.to_owned()),
+            "{file}"
+        );
+    }
+    assert!(!update(&outcome.set, &tree.files).unwrap().changed);
+}
+
+#[test]
+fn a_role_of_two_delegators_with_two_keys_settles() {
+    let mut tree = Tree::new(&[
+        ("targets", &[], &[("a", "one", false), ("b", "*", false)]),
+        ("a", &["one", "two"], &[]),
+        ("b", &[], &[("a", "t*", false)]),
+    ]);
+    tree.delegate_by_another_key();
+    let a: Targets = read(&tree.files, "1.a.json");
+    tree.replace("a", forge(a, &[&key(40), &key(41)]));
+    let pinned = TrustedSet::pin(&tree.ministry.first_root()).unwrap();
+    let outcome = update(&pinned, &tree.files).unwrap();
+    let accepted = outcome
+        .targets()
+        .find(|accepted| accepted.role == role("a"))
+        .unwrap();
+    assert_eq!(accepted.targets.targets.len(), 2);
+    assert!(!update(&outcome.set, &tree.files).unwrap().changed);
+}
+
+#[test]
 fn cycles_and_diamonds_end() {
     let tree = Tree::new(&[
         ("targets", &[], &[("a", "*", false), ("b", "*", false)]),
@@ -260,25 +344,7 @@ fn a_role_is_judged_by_the_delegator_that_leads_to_it() {
         ("a", &["one"], &[]),
         ("b", &[], &[("a", "*", false)]),
     ]);
-    // The delegator b names another key for a.
-    let mut b = Targets::empty(1, LATER);
-    let mut other = delegations(&[("a", "*", false)]);
-    other.keys = [(key(41).public().id(), key(41).public())].into();
-    other.roles[0].keys = RoleKeys::new(&[key(41).public()], 1);
-    b.delegations = Some(other);
-    let bytes = forge(b, &[&key(40)]);
-    let mut snapshot: Snapshot = read(&tree.files, "1.snapshot.json");
-    snapshot.meta.insert(role("b"), FileMeta::of(1, &bytes));
-    let snapshot = forge(snapshot, &[&tree.ministry.snapshot]);
-    let mut timestamp: Timestamp = read(&tree.files, "timestamp.json");
-    timestamp.snapshot = FileMeta::of(1, &snapshot);
-    tree.files.insert("1.b.json".to_owned(), bytes);
-    tree.files.insert("1.snapshot.json".to_owned(), snapshot);
-    tree.files.insert(
-        "timestamp.json".to_owned(),
-        forge(timestamp, &[&tree.ministry.timestamp]),
-    );
-
+    tree.delegate_by_another_key();
     assert_eq!(tree.find("one").0, Some("a".to_owned()));
     let found = tree.search(&tree.refreshed(), "one").0.unwrap();
     let (error, asked) = tree.search(&found.set, "two");
