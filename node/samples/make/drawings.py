@@ -211,7 +211,7 @@ def map(step):
             out += f'<line x1="{x}" y1="448" x2="{x}" y2="474" stroke="{INK}" stroke-width="5"/>' + _text(x, 500, f"{i}", 24, INK, 600)
         out += f'<line x1="250" y1="461" x2="520" y2="461" stroke="{INK}" stroke-width="6"/>' + _text(558, 500, "km", 24, INK, 600)
     if step == 5:
-        out += f'<line x1="250" y1="461" x2="340" y2="461" stroke="{RED}" stroke-width="12"/>' + _text(420, 130, "1 cm = 1 km", 54, RED, 800)
+        out += f'<line x1="250" y1="461" x2="340" y2="461" stroke="{RED}" stroke-width="12"/>' + _text(472, 120, "1 cm = 1 km", 46, RED, 800)
     if step == 6:
         out += f'<line x1="130" y1="278" x2="384" y2="278" stroke="{RED}" stroke-width="8" stroke-dasharray="18 12"/>' + _text(258, 250, "3 cm = ?", 46, RED, 800)
     return out
