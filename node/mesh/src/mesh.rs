@@ -318,6 +318,17 @@ fn tell_catalog(
     });
 }
 
+#[cfg(any(test, feature = "testing"))]
+impl Mesh {
+    /// Asserts everything that must hold between inputs; looks at every file. For tests.
+    ///
+    /// # Panics
+    /// When something does not hold: a bug.
+    pub fn check(&self) {
+        self.fetch.check(&self.config);
+    }
+}
+
 /// What others ask of this node. Pure.
 impl Mesh {
     /// Publishers with the timestamp versions that this node can serve.

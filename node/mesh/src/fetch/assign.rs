@@ -28,7 +28,7 @@ const REVIEW_INTERVAL: Duration = Duration::from_millis(500);
 /// A flight is only duplicated when it is expected to last longer than this.
 const MIN_WORTH_DUPLICATING: Duration = Duration::from_millis(300);
 /// Most peers that fetch the same bytes at one time.
-const MAX_COPIES: usize = 2;
+pub(super) const MAX_COPIES: usize = 2;
 
 /// A decision: this range of this file from this peer.
 pub(super) struct Pick {

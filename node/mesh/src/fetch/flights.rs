@@ -24,6 +24,8 @@ pub(crate) struct Flight {
     /// Verified bytes from the start of the range.
     pub(super) done: u64,
     pub(super) last_byte: Mono,
+    /// Others fetch these bytes too, on purpose.
+    pub(super) duplicate: bool,
     /// We gave it up; its end is still to come.
     pub(super) cancelled: bool,
 }
@@ -79,6 +81,7 @@ impl Fetch {
             range: range.clone(),
             done: 0,
             last_byte: cx.now.mono,
+            duplicate: pick.duplicate,
             cancelled: false,
         };
         self.flights.insert(request, flight);

@@ -12,10 +12,10 @@
 
 mod active;
 mod assign;
+#[cfg(any(test, feature = "testing"))]
+mod check;
 mod demand;
 mod flights;
-#[cfg(test)]
-mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

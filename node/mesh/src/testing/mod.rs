@@ -73,6 +73,8 @@ pub struct World {
     /// Blob bytes sent per (from, to).
     pub sent: BTreeMap<(At, At), u64>,
     history: blake3::Hasher,
+    /// Assert every node's invariants after every input; slow with many files.
+    pub check: bool,
 }
 
 /// Something on its way to a node.
@@ -104,6 +106,7 @@ impl World {
             pending: BTreeMap::new(),
             sent: BTreeMap::new(),
             history: blake3::Hasher::new(),
+            check: true,
         }
     }
 
@@ -205,6 +208,9 @@ impl World {
             self.history
                 .update(format!("{:?} {at} > {output:?}\n", self.now).as_bytes());
             self.output(at, output);
+        }
+        if self.check {
+            self.nodes[at].mesh.check();
         }
     }
 
