@@ -158,7 +158,7 @@ impl World {
     /// Lets a node seed from a published folder, or shows it a new version there.
     pub fn publish_to(&mut self, at: At, ministry: &Ministry) {
         self.nodes[at].folder = ministry.files();
-        self.nodes[at].folder_blobs = ministry.blobs();
+        self.nodes[at].folder_blobs = ministry.blobs().into_iter().collect();
         self.input(
             at,
             Input::FolderChanged {

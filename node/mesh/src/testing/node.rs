@@ -32,7 +32,7 @@ pub struct Node {
     /// Bytes that arrived although they were held already.
     pub repeated_bytes: u64,
     pub(super) folder: BTreeMap<String, Vec<u8>>,
-    pub(super) folder_blobs: Vec<(BlobHash, u64)>,
+    pub(super) folder_blobs: BTreeSet<(BlobHash, u64)>,
     pub(super) waiting: Vec<(usize, RequestId, HoldingsQuery)>,
     pub(super) line_free: Mono,
     meta: BTreeMap<String, Vec<u8>>,
@@ -103,7 +103,7 @@ impl Node {
             records: BTreeSet::new(),
             repeated_bytes: 0,
             folder: BTreeMap::new(),
-            folder_blobs: Vec::new(),
+            folder_blobs: BTreeSet::new(),
             waiting: Vec::new(),
             line_free: Mono::default(),
             meta: BTreeMap::new(),
