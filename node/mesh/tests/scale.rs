@@ -22,7 +22,13 @@ fn a_country_of_files() {
         }
     }
     ministry.publish();
-    let mut world = World::new(1, Link { delay: Duration::from_millis(1), up_rate: 1_000_000_000 });
+    let mut world = World::new(
+        1,
+        Link {
+            delay: Duration::from_millis(1),
+            up_rate: 1_000_000_000,
+        },
+    );
     world.check = false;
     let source = world.add(&ministry, |_| {});
     let started = Instant::now();
@@ -33,14 +39,19 @@ fn a_country_of_files() {
     let home = world.add(&ministry, |_| {});
     world.connect(source, home);
     let started = Instant::now();
-    world.run_until(Duration::from_secs(30), |world| world.node(home).store.bytes() > 0);
+    world.run_until(Duration::from_secs(30), |world| {
+        world.node(home).store.bytes() > 0
+    });
     println!("first bytes after {:?} of computing", started.elapsed());
     let (started, before) = (Instant::now(), world.node(home).store.bytes());
     let begin = world.time();
     world.run_until(begin + Duration::from_secs(1), |_| false);
     let took = started.elapsed();
     let bytes = world.node(home).store.bytes() - before;
-    println!("{bytes} bytes of many files took {took:?} of computing in {:?}", world.time() - begin);
+    println!(
+        "{bytes} bytes of many files took {took:?} of computing in {:?}",
+        world.time() - begin
+    );
     let started = Instant::now();
     for _ in 0..1_000 {
         world.input(home, Input::Tick);
@@ -58,13 +69,25 @@ fn one_large_file() {
     let mut ministry = Ministry::new();
     ministry.lesson("math-6-sq", "film", &[1 << 30]);
     ministry.publish();
-    let mut world = World::new(1, Link { delay: Duration::from_micros(100), up_rate: 450_000_000 });
+    let mut world = World::new(
+        1,
+        Link {
+            delay: Duration::from_micros(100),
+            up_rate: 450_000_000,
+        },
+    );
     world.check = false;
     let source = world.add(&ministry, |_| {});
     world.publish_to(source, &ministry);
     let home = world.add(&ministry, |_| {});
     world.connect(source, home);
     let started = Instant::now();
-    let done = world.run_until(Duration::from_secs(60), |world| world.all_hold(&[home], &ministry.blobs()));
-    println!("1 GiB done: {done}, {:?} of world time, {:?} of computing", world.time(), started.elapsed());
+    let done = world.run_until(Duration::from_secs(60), |world| {
+        world.all_hold(&[home], &ministry.blobs())
+    });
+    println!(
+        "1 GiB done: {done}, {:?} of world time, {:?} of computing",
+        world.time(),
+        started.elapsed()
+    );
 }

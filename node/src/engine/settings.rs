@@ -49,7 +49,7 @@ impl Settings {
     /// Reads the settings in the data folder; a folder without any has the defaults.
     ///
     /// # Errors
-    /// [`SettingsError`], naming the file and the remedy.
+    /// A settings error, naming the file and the remedy.
     pub fn load(data: &Path) -> Result<Self, SettingsError> {
         let file = data.join("settings.json");
         let bytes = match fs::read(&file) {

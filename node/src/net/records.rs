@@ -2,7 +2,7 @@
 //!
 //! A frame is a length (u32, big endian, at most 64 KiB) and a postcard message. Every read and write has a
 //! deadline, the whole exchange has one, and what a session may move is bounded by
-//! [`Limits`](pishtar_mesh::records::Limits).
+//! [`Limits`].
 
 use std::{io, time::Duration};
 

@@ -98,15 +98,16 @@ impl Fetch {
     }
 
     fn pick(&mut self, cx: &mut Cx<'_>, peer: NodeId, size: u64, room: bool) -> Option<Pick> {
-        let urgent = self.from_demands(cx, peer, size, Priority::Playback..=Priority::Playback);
+        let urgent = self.pick_for_demands(cx, peer, size, Priority::Playback..=Priority::Playback);
         if urgent.is_some() || !room {
             return urgent;
         }
-        let found = self.from_demands(cx, peer, size, Priority::Assigned..=Priority::Followed);
-        let found = found.or_else(|| self.from_active(peer, size));
-        let found = found.or_else(|| self.from_queue(cx, peer, size));
-        let found = found
-            .or_else(|| self.from_demands(cx, peer, size, Priority::Prefetch..=Priority::Prefetch));
+        let found = self.pick_for_demands(cx, peer, size, Priority::Assigned..=Priority::Followed);
+        let found = found.or_else(|| self.pick_of_active(peer, size));
+        let found = found.or_else(|| self.pick_of_queue(cx, peer, size));
+        let found = found.or_else(|| {
+            self.pick_for_demands(cx, peer, size, Priority::Prefetch..=Priority::Prefetch)
+        });
         let found = found.or_else(|| self.end_game(cx, peer));
         if found.is_none() && !self.unfinished_for(peer) {
             let epoch = self.epoch;
@@ -119,11 +120,11 @@ impl Fetch {
 
     /// Help with what others are slow at; nothing new to walk through.
     fn pick_slow(&mut self, cx: &mut Cx<'_>, peer: NodeId, size: u64, room: bool) -> Option<Pick> {
-        let urgent = self.from_demands(cx, peer, size, Priority::Playback..=Priority::Playback);
+        let urgent = self.pick_for_demands(cx, peer, size, Priority::Playback..=Priority::Playback);
         urgent.or_else(|| if room { self.end_game(cx, peer) } else { None })
     }
 
-    fn from_demands(
+    fn pick_for_demands(
         &mut self,
         cx: &mut Cx<'_>,
         peer: NodeId,
@@ -134,10 +135,10 @@ impl Fetch {
         let span = (first, DemandId(0))..=(last, DemandId(u64::MAX));
         let ids: Vec<DemandId> = self.urgency.range(span).map(|(_, id)| *id).collect();
         ids.into_iter()
-            .find_map(|id| self.from_demand(cx, peer, size, id))
+            .find_map(|id| self.pick_for_demand(cx, peer, size, id))
     }
 
-    fn from_demand(
+    fn pick_for_demand(
         &mut self,
         cx: &mut Cx<'_>,
         peer: NodeId,
@@ -183,7 +184,7 @@ impl Fetch {
         self.duplicate(cx, peer, demand.file, in_window)
     }
 
-    fn from_active(&self, peer: NodeId, size: u64) -> Option<Pick> {
+    fn pick_of_active(&self, peer: NodeId, size: u64) -> Option<Pick> {
         let state = self.peers.get(&peer)?;
         self.open.iter().find_map(|&(_, _, file)| {
             let range = self.choose(file, state, size)?;
@@ -196,7 +197,7 @@ impl Fetch {
     }
 
     /// Walks the queue in its order until a file that this peer has and the quota has room for.
-    fn from_queue(&mut self, cx: &mut Cx<'_>, peer: NodeId, size: u64) -> Option<Pick> {
+    fn pick_of_queue(&mut self, cx: &mut Cx<'_>, peer: NodeId, size: u64) -> Option<Pick> {
         let link = &self.peers.get(&peer)?.link;
         let (mut at, began) = match link.walk {
             Some((key, began)) => (Some(key), began),

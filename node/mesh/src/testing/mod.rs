@@ -478,9 +478,12 @@ impl World {
         length: u64,
         range: Range<u64>,
     ) {
-        assert!(range.start % GROUP_BYTES == 0, "ranges start at groups");
         assert!(
-            range.end % GROUP_BYTES == 0 || range.end == length,
+            range.start.is_multiple_of(GROUP_BYTES),
+            "ranges start at groups"
+        );
+        assert!(
+            range.end.is_multiple_of(GROUP_BYTES) || range.end == length,
             "ranges end at groups"
         );
         assert!(
