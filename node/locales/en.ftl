@@ -159,6 +159,7 @@ status-peer-faults = { $count ->
 }
 status-address = Open from another device
 status-address-note = Type this address into the browser of any device on the same network.
+status-address-local = The pages open on this device only. To let other devices in, whoever runs it starts it with --web 0.0.0.0:8080.
 status-id = Name of this device in the network
 
 ## When something is not as hoped

@@ -159,6 +159,7 @@ status-peer-faults = { $count ->
 }
 status-address = Hape nga një pajisje tjetër
 status-address-note = Shkruaje këtë adresë në shfletuesin e cilësdo pajisje në të njëjtin rrjet.
+status-address-local = Faqet hapen vetëm në këtë pajisje. Që t’i hapin edhe pajisje të tjera, kush kujdeset për të e nis me --web 0.0.0.0:8080.
 status-id = Emri i kësaj pajisjeje në rrjet
 
 ## Kur diçka nuk shkon si duhet

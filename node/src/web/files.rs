@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 use pishtar_catalog::BlobHash;
 
 use super::{
@@ -16,6 +16,7 @@ use super::{
     errors::Trouble,
     page::Page,
     range::{Wanted, wanted},
+    transliterate::to_latin,
 };
 
 /// Media types that a browser may show inside our pages. Anything else, HTML and SVG above all, is
@@ -98,6 +99,37 @@ pub(crate) async fn serve(
         Err(_) => return still_on_its_way(),
     }
     response
+}
+
+/// Largest captions file that is transliterated; a school lesson's have a few kilobytes.
+const MAX_CAPTIONS_BYTES: u64 = 1024 * 1024;
+
+/// `GET /latin/{blake3}/{name}`: captions in Serbian Cyrillic, written in Latin script. Times and
+/// settings of WebVTT are ASCII and stay as they are.
+pub(crate) async fn latin_captions(
+    State(backend): State<Arc<dyn Backend>>,
+    Path((hash, _name)): Path<(String, String)>,
+    page: Page,
+) -> Response {
+    let file = parse_hash(&hash).and_then(|hash| backend.open_file(hash));
+    let captions = |file: &FileReader| {
+        file.media_type.starts_with("text/vtt") && file.length <= MAX_CAPTIONS_BYTES
+    };
+    let Some(file) = file.filter(captions) else {
+        return Trouble::Missing.answer(page);
+    };
+    let chunks = (file.stream)(0..file.length).map_ok(Vec::from).try_concat();
+    let Ok(bytes) = tokio::time::timeout(PATIENCE, chunks).await else {
+        return still_on_its_way();
+    };
+    let Ok(text) = bytes.map(|bytes: Vec<u8>| to_latin(&String::from_utf8_lossy(&bytes))) else {
+        return Trouble::Failed.answer(page);
+    };
+    let headers = [
+        (header::CONTENT_TYPE, "text/vtt; charset=utf-8"),
+        (header::CACHE_CONTROL, "public, max-age=86400"),
+    ];
+    (headers, text).into_response()
 }
 
 /// 503 for a small file that is asked for again in a moment.

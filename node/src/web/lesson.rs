@@ -116,34 +116,57 @@ fn video(lesson: &Lesson) -> Option<Video> {
 }
 
 /// Every captions file; the one that is shown from the start is in the page's language, or in the
-/// lesson's when there is none, or simply the first.
+/// lesson's when there is none, or simply the first. Readers of Latin script get Serbian captions
+/// in it.
 fn captions(lesson: &Lesson, lang: Lang) -> Vec<Track> {
-    let tag = |file: &LessonFile| file.lang.as_deref().unwrap_or(&lesson.language).to_owned();
-    let files: Vec<&LessonFile> = lesson.parts(Part::Captions).collect();
-    let exact = |wanted: &str| {
-        files
+    let mut tracks: Vec<Track> = lesson
+        .parts(Part::Captions)
+        .map(|file| Track {
+            href: file_href(file),
+            language: language(file.lang.as_deref().unwrap_or(&lesson.language)),
+            chosen: false,
+        })
+        .collect();
+    if lang == Lang::SrLatn {
+        tracks.splice(0..0, latin_track(&tracks)).for_each(drop);
+    }
+    let exact = |tag: &str| {
+        tracks
             .iter()
-            .position(|file| tag(file).eq_ignore_ascii_case(wanted))
+            .position(|track| track.language.tag.eq_ignore_ascii_case(tag))
     };
-    let close = |wanted: &str| {
-        files
+    let close = |tag: &str| {
+        tracks
             .iter()
-            .position(|file| primary(&tag(file)) == primary(wanted))
+            .position(|track| primary(&track.language.tag) == primary(tag))
     };
     let chosen = lang
         .preferences()
         .iter()
-        .find_map(|wanted| exact(wanted))
+        .find_map(|tag| exact(tag))
         .or_else(|| close(lang.tag()))
         .or_else(|| exact(&lesson.language))
         .or_else(|| close(&lesson.language))
         .unwrap_or(0);
-    let track = |(index, file): (usize, &&LessonFile)| Track {
-        href: file_href(file),
-        language: language(&tag(file)),
-        chosen: index == chosen,
-    };
-    files.iter().enumerate().map(track).collect()
+    if let Some(track) = tracks.get_mut(chosen) {
+        track.chosen = true;
+    }
+    tracks
+}
+
+/// The Serbian track in Latin script, unless the lesson has one already.
+fn latin_track(tracks: &[Track]) -> Option<Track> {
+    if tracks.iter().any(|track| track.language.tag == "sr-Latn") {
+        return None;
+    }
+    let cyrillic = tracks
+        .iter()
+        .find(|track| primary(&track.language.tag) == "sr")?;
+    Some(Track {
+        href: cyrillic.href.replacen("/file/", "/latin/", 1),
+        language: language("sr-Latn"),
+        chosen: false,
+    })
 }
 
 fn complete_percent(lesson: &Lesson) -> u8 {

@@ -56,6 +56,7 @@ pub fn router(backend: impl Backend) -> Router {
         .route("/lesson/{publisher}/{course}/{lesson}", get(lesson::show))
         .route("/status", get(status::show))
         .route("/file/{blake3}/{name}", get(files::serve))
+        .route("/latin/{blake3}/{name}", get(files::latin_captions))
         .route("/api/status", get(api::status))
         .route(
             "/api/lesson/{publisher}/{course}/{lesson}/state",

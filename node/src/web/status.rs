@@ -27,6 +27,8 @@ struct StatusPage<'a> {
     records: Records,
     peers: Vec<PeerRow>,
     addresses: Vec<String>,
+    /// The pages answer on this device alone.
+    local_only: bool,
     peer_id: &'a str,
 }
 
@@ -73,6 +75,7 @@ pub(crate) async fn show(State(backend): State<Arc<dyn Backend>>, page: Page) ->
     let status = backend.status();
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_or(0, |age| i64::try_from(age.as_secs()).unwrap_or(i64::MAX));
+    let addresses = addresses(&status);
     let template = StatusPage {
         t: texts,
         page: &page,
@@ -85,7 +88,8 @@ pub(crate) async fn show(State(backend): State<Arc<dyn Backend>>, page: Page) ->
         storage: storage(texts, status.blobs),
         records: records(status.records),
         peers: peers(texts, &status.peers),
-        addresses: addresses(&status),
+        local_only: addresses.iter().all(|address| address.contains("//127.")),
+        addresses,
         peer_id: &status.peer_id,
     };
     page.answer(StatusCode::OK, &template)

@@ -200,6 +200,21 @@ async fn the_lesson_page_has_player_captions_and_worksheet() {
 }
 
 #[tokio::test]
+async fn readers_of_latin_script_get_serbian_captions_in_it() {
+    let world = World::new();
+    let page = world.get(&format!("{LESSON}?lang=sr-Latn")).await;
+    let path = file_path(2).replace("/file/", "/latin/");
+    let track = format!("src=\"{path}\" srclang=\"sr-Latn\" label=\"Srpski\" default>");
+    assert!(page.text().contains(&track));
+    let captions = world.get(&path).await;
+    assert_eq!(captions.header("content-type"), "text/vtt; charset=utf-8");
+    let expected = "WEBVTT\n\n00:01.000 --> 00:02.000 align:start\nNjegoš i Ljubav\n";
+    assert_eq!(captions.text(), expected);
+    let video = file_path(0).replace("/file/", "/latin/");
+    assert_eq!(world.get(&video).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn missing_and_withdrawn_lessons_say_so() {
     let world = World::new();
     let missing = world.get("/lesson/ministry/math-6-sq/nothing").await;
