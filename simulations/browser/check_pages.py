@@ -57,14 +57,14 @@ def status(url):
         return None
 
 
-def start(folder, published):
+def start(folder, published, port):
     """A node that follows everything; waits until all lessons are there."""
-    url = f"http://127.0.0.1:{free_port()}"
+    url = f"http://127.0.0.1:{port}"
     command = [
         PISHTAR, "run", "--data", folder / "node", "--root", published / "metadata/1.root.json", "--publish", published,
         "--follow", "all", "--no-mdns", "--listen", "/ip4/127.0.0.1/tcp/0", "--web", url.removeprefix("http://"),
     ]  # fmt: skip
-    log = open(folder / "node.log", "w", encoding="utf-8")
+    log = open(folder / "node.log", "a", encoding="utf-8")
     node = subprocess.Popen(list(map(str, command)), stdout=log, stderr=subprocess.STDOUT)
     until = time.monotonic() + 60
     while time.monotonic() < until and node.poll() is None:
@@ -81,6 +81,18 @@ def script(name, *arguments):
     return subprocess.run([sys.executable, str(HERE / name), *map(str, arguments)], timeout=550).returncode == 0
 
 
+def killed_while_watching(folder, published, port, node):
+    """Kills the node under a learner and starts it again: the page must get its report saved all the same."""
+    arguments = [f"http://127.0.0.1:{port}", "ministry/math-6-sq/thyesat", "--seconds", "16", "--restarts"]
+    learner = subprocess.Popen([sys.executable, str(HERE / "play.py"), *arguments])
+    time.sleep(8)
+    node.kill()
+    node.wait()
+    time.sleep(4)
+    node, _ = start(folder, published, port)
+    return node, learner.wait(timeout=150) == 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path)
@@ -89,12 +101,15 @@ def main():
         folder = Path(name)
         out = options.out or folder / "pictures"
         out.mkdir(parents=True, exist_ok=True)
-        node, url = start(folder, publish(folder))
+        published, port = publish(folder), free_port()
+        node, url = start(folder, published, port)
         try:
             good = script("screens.py", "--url", url, "--out", out, "--scheme", "light")
             lesson = "ministry/math-6-sq/thyesat"
             good &= script("play.py", url, lesson, out / "played.png", "--seconds", "0", "--lang", "sr-Latn")
             good &= script("play.py", url, lesson, out / "seek.png", "--seconds", "30", "--seek", "24", "--lang", "en")
+            node, recovered = killed_while_watching(folder, published, port, node)
+            good &= recovered
             unacked = status(url)["records"]["own_unacked"]
             print(f"records waiting: {unacked}")
             good &= unacked > 0
