@@ -1,0 +1,294 @@
+//! One publisher: what is trusted of it, who claims to have more, and the update that runs.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use pishtar_signing::client::{
+    Fault as Blame, Fetched, MetaFile, MetaRole, Outcome, Policy, Step, TrustError, TrustedSet,
+    Update,
+};
+
+use crate::{
+    desk::{Cx, doubled},
+    event::Event,
+    ids::{Mono, PublisherId, RequestId, Source, UnixSeconds},
+    io::{MetaAnswer, MetaAsk, MetaFailure, Output},
+    ledger::FaultKind,
+};
+
+/// After so many attempts without the claimed version, a claim is dropped until it is repeated.
+const MAX_FRUITLESS: u32 = 5;
+
+/// One publisher.
+#[derive(Debug)]
+pub(super) struct Publisher {
+    pub(super) set: TrustedSet,
+    pub(super) claims: BTreeMap<Source, Claim>,
+    pub(super) job: Job,
+    pub(super) checked_at: Option<UnixSeconds>,
+}
+
+/// A source says that it has this timestamp version.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Claim {
+    pub(super) version: u64,
+    pub(super) failures: u32,
+    pub(super) not_before: Mono,
+}
+
+#[derive(Debug)]
+pub(super) enum Job {
+    Idle,
+    Updating(Updating),
+    Installing {
+        outcome: Box<Outcome>,
+        source: Source,
+        retry_at: Option<Mono>,
+    },
+}
+
+#[derive(Debug)]
+pub(super) struct Updating {
+    pub(super) source: Source,
+    pub(super) update: Box<Update>,
+    pub(super) file: MetaFile,
+    pub(super) request: RequestId,
+    pub(super) lost_at: Mono,
+}
+
+impl Job {
+    pub(super) fn source(&self) -> Option<Source> {
+        match self {
+            Job::Idle => None,
+            Job::Updating(job) => Some(job.source),
+            Job::Installing { source, .. } => Some(*source),
+        }
+    }
+}
+
+impl Publisher {
+    pub(super) fn version(&self) -> u64 {
+        self.set.version(&MetaRole::Timestamp).unwrap_or(0)
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Mono> {
+        match &self.job {
+            Job::Idle => self.claims.values().map(|claim| claim.not_before).min(),
+            Job::Updating(job) => Some(job.lost_at),
+            Job::Installing { retry_at, .. } => *retry_at,
+        }
+    }
+
+    /// Starts an update against the most promising source whose time has come.
+    pub(super) fn start(&mut self, cx: &mut Cx<'_>, id: &PublisherId) {
+        let now = cx.mono();
+        if let Job::Installing {
+            outcome,
+            retry_at: retry @ Some(_),
+            ..
+        } = &mut self.job
+            && retry.is_some_and(|at| at <= now)
+        {
+            *retry = None;
+            push_install(cx, id, &self.set, outcome);
+        }
+        if !matches!(self.job, Job::Idle) {
+            return;
+        }
+        let due = self
+            .claims
+            .iter()
+            .filter(|(_, claim)| claim.not_before <= now);
+        let best = due.min_by_key(|(_, claim)| (claim.failures, std::cmp::Reverse(claim.version)));
+        let Some(source) = best.map(|(source, _)| *source) else {
+            return;
+        };
+        let update = Box::new(self.set.begin_update(cx.now.wall, Policy::Offline));
+        self.step(cx, id, source, update);
+    }
+
+    /// Asks for the update's next file, or takes its outcome.
+    fn step(&mut self, cx: &mut Cx<'_>, id: &PublisherId, source: Source, mut update: Box<Update>) {
+        match update.next() {
+            Step::Fetch { file, max_bytes } => {
+                let request = cx.desk.request();
+                let lost_at = cx.mono().plus(cx.config.meta_timeout);
+                let ask = MetaAsk::File {
+                    publisher: id.clone(),
+                    file: file.clone(),
+                    held_version: self.set.version(&file.role),
+                };
+                cx.desk.push(Output::RequestMeta {
+                    request,
+                    source,
+                    ask,
+                    max_bytes,
+                });
+                self.job = Job::Updating(Updating {
+                    source,
+                    update,
+                    file,
+                    request,
+                    lost_at,
+                });
+            }
+            Step::Done(outcome) if outcome.changed => self.install(cx, id, source, outcome),
+            Step::Done(_) | Step::Over => {
+                self.job = Job::Idle;
+                self.checked_at = Some(cx.now.wall);
+                self.fruitless(cx, source, Duration::from_secs(2));
+            }
+        }
+    }
+
+    fn install(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: &PublisherId,
+        source: Source,
+        outcome: Box<Outcome>,
+    ) {
+        let version = outcome.set.version(&MetaRole::Timestamp).unwrap_or(0);
+        let files = outcome.new_files.len() as u64;
+        let bytes = outcome
+            .new_files
+            .iter()
+            .map(|(_, bytes)| bytes.len() as u64)
+            .sum();
+        cx.tell(Event::CatalogVerified {
+            publisher: id.clone(),
+            source,
+            version,
+            files,
+            bytes,
+        });
+        push_install(cx, id, &self.set, &outcome);
+        self.job = Job::Installing {
+            outcome,
+            source,
+            retry_at: None,
+        };
+    }
+
+    pub(super) fn file_arrived(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: &PublisherId,
+        result: Result<MetaAnswer, MetaFailure>,
+    ) {
+        let Job::Updating(mut job) = std::mem::replace(&mut self.job, Job::Idle) else {
+            return;
+        };
+        let source = job.source;
+        let answer = match result {
+            Ok(MetaAnswer::Bytes(bytes)) => Fetched::Bytes(bytes),
+            Ok(MetaAnswer::Absent) => Fetched::Absent,
+            Ok(MetaAnswer::Versions(_)) => {
+                self.source_failed(
+                    cx,
+                    source,
+                    MetaFailure::Protocol("versions where a file was asked for".into()),
+                );
+                return;
+            }
+            Err(failure) => {
+                self.source_failed(cx, source, failure);
+                return;
+            }
+        };
+        match job.update.provide(&job.file, answer) {
+            Ok(()) => self.step(cx, id, source, job.update),
+            Err(error) => {
+                self.refused(cx, id, source, &error);
+                if let Some(roots) = job.update.salvage() {
+                    self.install(cx, id, source, roots);
+                }
+            }
+        }
+    }
+
+    /// A source's bytes did not verify, or it is behind what it claimed.
+    fn refused(&mut self, cx: &mut Cx<'_>, id: &PublisherId, source: Source, error: &TrustError) {
+        if error.fault() == Blame::Behind {
+            self.fruitless(cx, source, Duration::from_secs(2));
+            return;
+        }
+        let reason = error.to_string();
+        if let Source::Peer(peer) = source {
+            let kind = FaultKind::BadMetadata {
+                publisher: id.clone(),
+                reason: reason.clone(),
+            };
+            cx.ledger.fault(cx.now, peer, kind);
+        }
+        cx.tell(Event::CatalogRefused {
+            publisher: id.clone(),
+            source,
+            reason,
+        });
+        let first = match source {
+            // A folder is read while somebody copies into it; a peer that lies waits longer.
+            Source::Folder(_) => Duration::from_secs(2),
+            Source::Peer(_) => Duration::from_secs(60),
+        };
+        self.back_off(cx, source, first);
+    }
+
+    fn source_failed(&mut self, cx: &mut Cx<'_>, source: Source, failure: MetaFailure) {
+        if let (MetaFailure::Protocol(reason), Source::Peer(peer)) = (&failure, source) {
+            cx.ledger.fault(
+                cx.now,
+                peer,
+                FaultKind::Protocol {
+                    reason: reason.clone(),
+                },
+            );
+        }
+        self.back_off(cx, source, Duration::from_secs(1));
+    }
+
+    /// The source did not have what it claimed; after a few times the claim is forgotten.
+    fn fruitless(&mut self, cx: &mut Cx<'_>, source: Source, first: Duration) {
+        let tries = self
+            .claims
+            .get(&source)
+            .map_or(0, |claim| claim.failures + 1);
+        if tries >= MAX_FRUITLESS {
+            self.claims.remove(&source);
+        } else {
+            self.back_off(cx, source, first);
+        }
+    }
+
+    fn back_off(&mut self, cx: &mut Cx<'_>, source: Source, first: Duration) {
+        let Some(claim) = self.claims.get_mut(&source) else {
+            return;
+        };
+        claim.failures = claim.failures.saturating_add(1);
+        let wait = doubled(first, claim.failures, Duration::from_secs(3_600));
+        claim.not_before = cx.mono().plus(cx.desk.jitter(wait));
+    }
+
+    pub(super) fn end_lost(&mut self, cx: &mut Cx<'_>) {
+        let Job::Updating(job) = &self.job else {
+            return;
+        };
+        if job.lost_at <= cx.mono() {
+            let source = job.source;
+            self.job = Job::Idle;
+            self.source_failed(cx, source, MetaFailure::Stalled);
+        }
+    }
+}
+
+fn push_install(cx: &mut Cx<'_>, id: &PublisherId, held: &TrustedSet, outcome: &Outcome) {
+    let kept: BTreeSet<MetaFile> = outcome.set.held().collect();
+    let removed = held.held().filter(|file| !kept.contains(file)).collect();
+    cx.desk.push(Output::InstallCatalog {
+        publisher: id.clone(),
+        files: outcome.new_files.clone(),
+        removed,
+    });
+}
