@@ -308,11 +308,11 @@ fn a_silent_source_is_given_up_after_the_deadline_and_late_answers_are_harmless(
     assert!(bench.file(5, &files, "2.root.json").is_empty());
     assert_eq!(
         bench.file(6, &files, "2.root.json"),
-        ["7 timestamp.json of other"]
+        ["9 timestamp.json of other"]
     );
     let failure = Err(MetaFailure::Disconnected);
     let outputs = bench.give(Input::MetaArrived {
-        request: RequestId(7),
+        request: RequestId(9),
         result: failure,
     });
     assert!(outputs.is_empty(), "both wait now: {outputs:?}");
