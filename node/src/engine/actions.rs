@@ -258,7 +258,7 @@ async fn held_within(
     range: &Range<u64>,
 ) -> Vec<Range<u64>> {
     let held = match blobs.state(hash, length).await {
-        Ok(Holding::Complete) => vec![0..length],
+        Ok(Holding::Complete) => std::iter::once(0..length).collect(),
         Ok(Holding::Partial(ranges)) => ranges,
         Ok(Holding::Absent) | Err(_) => Vec::new(),
     };

@@ -84,7 +84,7 @@ pub enum StartError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        cause: TrustError,
+        cause: Box<TrustError>,
     },
     /// A folder given with `--publish` is not a repository.
     #[error(
@@ -104,7 +104,7 @@ pub enum StartError {
         /// The folder to move aside.
         folder: PathBuf,
         /// What is wrong.
-        cause: TrustError,
+        cause: Box<TrustError>,
     },
     /// Trust state cannot be read.
     #[error(transparent)]
@@ -357,7 +357,7 @@ fn pin(trust: &TrustStore, options: &NodeOptions, data: &Path) -> Result<(), Sta
     })?;
     TrustedSet::pin(&bytes).map_err(|cause| StartError::BadRoot {
         path: path.clone(),
-        cause,
+        cause: Box::new(cause),
     })?;
     Ok(trust.pin(MINISTRY, &bytes)?)
 }
@@ -390,7 +390,7 @@ fn restore_publishers(
         let set = restored.map_err(|cause| StartError::Trust {
             publisher: publisher.clone(),
             folder,
-            cause,
+            cause: Box::new(cause),
         })?;
         sets.push((publisher, set));
     }
