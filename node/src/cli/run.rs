@@ -1,6 +1,6 @@
 //! `pishtar run`: one node, until it is told to stop.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{io::IsTerminal, net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::Context;
 use libp2p::Multiaddr;
@@ -10,6 +10,7 @@ use crate::{
     cli::DataArg,
     collector::{self, CollectArgs},
     engine::{self, NodeOptions},
+    handle::{Handle, status::Status},
 };
 
 /// Options of `pishtar run`.
@@ -92,7 +93,7 @@ async fn run_until_stopped(options: NodeOptions, until_stdin_ends: bool) -> anyh
     let stop = stop_signal(until_stdin_ends)?;
     let data = options.data.clone();
     let node = engine::start(options).await?;
-    let status = node.handle().status();
+    let status = listening(node.handle()).await;
     println!("Pages       {}", status.web.as_deref().unwrap_or("none"));
     println!("Node        {}", status.peer_id);
     for address in &status.listen {
@@ -103,6 +104,20 @@ async fn run_until_stopped(options: NodeOptions, until_stdin_ends: bool) -> anyh
     eprintln!("Stopping: finishing what is being written.");
     node.stop().await;
     Ok(())
+}
+
+/// The node's status once it has an address to print, or after a moment without one.
+async fn listening(handle: &Handle) -> Status {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    const STEP: Duration = Duration::from_millis(20);
+    let started = tokio::time::Instant::now();
+    loop {
+        let status = handle.status();
+        if !status.listen.is_empty() || started.elapsed() > PATIENCE {
+            return status;
+        }
+        tokio::time::sleep(STEP).await;
+    }
 }
 
 fn stop_signal(until_stdin_ends: bool) -> anyhow::Result<impl Future<Output = ()>> {
@@ -131,11 +146,14 @@ async fn stdin_end() {
 
 fn init_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("PISHTAR_LOG").unwrap_or_else(|_| {
-        tracing_subscriber::EnvFilter::new("warn,pishtar=info,pishtar_mesh=info,iroh_blobs=error")
+        tracing_subscriber::EnvFilter::new(
+            "warn,pishtar=info,pishtar_mesh=info,iroh_blobs=error,libp2p_gossipsub=error",
+        )
     });
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .init();
 }
