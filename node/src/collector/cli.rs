@@ -12,6 +12,7 @@ use super::{
     export::{ExportFormat, export},
     run::{Plan, Round, RunError, Worker, unix_now},
 };
+use crate::{control, handle::status::Status};
 
 /// Pull learners' records from a sync point, count them, and hand back acknowledgements.
 #[derive(Debug, Clone, Args)]
@@ -19,7 +20,7 @@ pub struct CollectArgs {
     /// The ministry's secret collection key (keys/collection.json)
     #[arg(long, value_name = "K")]
     pub key: PathBuf,
-    /// A sync point's address, or the data folder of a node that is stopped
+    /// A sync point's address, or its data folder when it is on this machine
     #[arg(long, value_name = "MULTIADDR|DIR")]
     pub from: Source,
     /// The collector's own folder: what it has counted
@@ -49,7 +50,7 @@ const DEFAULT_HOME: &str = "https://pishtar.invalid/";
 pub enum Source {
     /// A running node.
     Address(Multiaddr),
-    /// The data folder of a stopped one.
+    /// A node's data folder on this machine; a running node is reached by the address that it tells.
     Folder(PathBuf),
 }
 
@@ -61,6 +62,28 @@ impl FromStr for Source {
             Ok(address) => Self::Address(address),
             Err(_) => Self::Folder(text.into()),
         })
+    }
+}
+
+impl Source {
+    /// The folder of a running node becomes that node's address: its stores are its own while it runs.
+    fn located(self) -> Self {
+        let Self::Folder(folder) = &self else {
+            return self;
+        };
+        let Ok(status) = control::ask::<Status>(folder, &control::Request::Status) else {
+            return self;
+        };
+        let here = status
+            .listen
+            .iter()
+            .find(|address| address.contains("/127.0.0.1/"));
+        let address = here
+            .or(status.listen.first())
+            .map(|address| format!("{address}/p2p/{}", status.peer_id));
+        address
+            .and_then(|address| address.parse().ok())
+            .map_or(self, Self::Address)
     }
 }
 
@@ -118,8 +141,9 @@ pub async fn collect(args: CollectArgs) -> anyhow::Result<()> {
         Box::new(XapiFile::new(file)),
         &args.home_page,
     )?;
+    let from = args.from.clone().located();
     let work = async {
-        match &args.from {
+        match &from {
             Source::Address(address) => {
                 let plan = Plan {
                     sync_point: address.clone(),

@@ -340,10 +340,12 @@ impl Fetch {
         self.deactivate(ix);
         self.requeue(ix);
         let hash = self.inventory.file(ix).hash;
+        // Files whose last range still reports are counted when it has, so that the lesson is told of once.
         let has = |file: &pishtar_catalog::LessonFile| {
-            self.inventory
-                .find(&file.blake3)
-                .is_some_and(|ix| self.inventory.file(ix).is_complete())
+            let found = self.inventory.find(&file.blake3);
+            found.is_some_and(|ix| {
+                self.inventory.file(ix).is_complete() && !self.active.contains_key(&ix)
+            })
         };
         let lessons = cx.catalog.files(&hash).map(|(lesson, _)| lesson);
         let complete: BTreeSet<_> = lessons
