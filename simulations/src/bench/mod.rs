@@ -1,6 +1,7 @@
 //! Benchmarks: Pishtar beside its peers, in one run on one machine.
 
 pub mod catalogue;
+pub mod idle;
 #[cfg(feature = "bench")]
 pub mod measure;
 #[cfg(feature = "bench")]
