@@ -1,10 +1,11 @@
 //! `pishtar-bench`: Pishtar beside its peers, in one run on one machine.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use pishtar_simulations::bench::{
+    idle::{self, Idle},
     one_to_one::{self, Contender, Row},
     roles::Offer,
 };
@@ -33,6 +34,21 @@ enum What {
         /// Only these ways, each as NAME:STREAMS, such as pishtar:4
         #[arg(long, value_parser = way)]
         only: Vec<(Contender, usize)>,
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// A node that knows a country's lessons and does nothing: memory, CPU, time to the first page
+    Idle {
+        /// The program to measure
+        #[arg(long, default_value = "target/release/pishtar")]
+        pishtar: PathBuf,
+        /// Lessons in the catalogue, of four files each
+        #[arg(long, default_value_t = 14_000)]
+        lessons: usize,
+        /// How long the node rests before it is measured, in seconds
+        #[arg(long, default_value_t = 20)]
+        rest: u64,
         /// Prints JSON
         #[arg(long)]
         json: bool,
@@ -84,6 +100,16 @@ fn main() -> Result<()> {
             let rows = one_to_one::run(size, runs, &ways, &scratch)?;
             print(&rows, json)
         }
+        What::Idle {
+            pishtar,
+            lessons,
+            rest,
+            json,
+        } => {
+            let scratch = tempfile::tempdir()?;
+            let idle = idle::run(&pishtar, scratch.path(), lessons, Duration::from_secs(rest))?;
+            print_idle(&idle, json)
+        }
         What::SeedPishtar(args) => seed(Contender::Pishtar, args),
         What::SeedRaw(args) => seed(Contender::Raw, args),
         What::ReceivePishtar(args) => receive(Contender::Pishtar, args),
@@ -103,6 +129,30 @@ async fn receive(contender: Contender, args: ReceiveArgs) -> Result<()> {
         .receive(&offer, &args.folder, args.streams)
         .await?;
     println!("{}", serde_json::to_string(&transfer)?);
+    Ok(())
+}
+
+fn print_idle(idle: &Idle, json: bool) -> Result<()> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(idle)?);
+        return Ok(());
+    }
+    println!(
+        "{} lessons, {:.1} MB of signed metadata",
+        idle.lessons,
+        idle.metadata_bytes as f64 / 1e6
+    );
+    println!(
+        "learned from a neighbour in {:.1} s, then {:.0} MiB resident",
+        idle.sync_s, idle.rss_after_sync_mib
+    );
+    println!(
+        "after a restart: first page in {:.2} s, {:.0} MiB resident (at most {:.0}), {:.1} % of a core at rest",
+        idle.first_page_s,
+        idle.rss_after_restart_mib,
+        idle.peak_after_restart_mib,
+        idle.idle_cpu_percent
+    );
     Ok(())
 }
 
