@@ -10,7 +10,7 @@ use super::{
     cards::{Card, subject},
     locale::Texts,
     page::Page,
-    url,
+    url, words,
 };
 use crate::handle::LessonView;
 
@@ -38,6 +38,8 @@ struct Home<'a> {
     t: &'static Texts,
     page: &'a Page,
     totals: Totals,
+    /// How long ago a catalogue was checked, in words.
+    checked: Option<String>,
     empty: Option<Empty>,
     grades: Vec<Chip>,
     subjects: Vec<Chip>,
@@ -120,8 +122,14 @@ pub(crate) async fn show(State(backend): State<Arc<dyn Backend>>, page: Page) ->
     let choice = Choice::of(&page);
     let chosen: Vec<&LessonView> = lessons.iter().filter(|state| choice.takes(state)).collect();
     let totals = totals(&chosen);
+    let status = backend.status();
+    let checked = status
+        .catalogs
+        .iter()
+        .map(|catalog| catalog.checked_at)
+        .max();
     let empty = if lessons.is_empty() {
-        match backend.status().lessons.known {
+        match status.lessons.known {
             0 => Some(Empty::NoCatalog),
             known => Some(Empty::NothingFollowed(known)),
         }
@@ -132,6 +140,7 @@ pub(crate) async fn show(State(backend): State<Arc<dyn Backend>>, page: Page) ->
     let home = Home {
         t: texts,
         page: &page,
+        checked: checked.map(|at| words::checked(texts, at, words::now()).into()),
         empty,
         grades: grade_chips(&lessons, &choice, texts),
         subjects: subject_chips(&lessons, &choice, texts),

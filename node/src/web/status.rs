@@ -1,10 +1,6 @@
 //! `/status`: the node's figures for whoever runs it.
 
-use std::{
-    net::IpAddr,
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{net::IpAddr, sync::Arc};
 
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
@@ -73,8 +69,7 @@ struct PeerRow {
 pub(crate) async fn show(State(backend): State<Arc<dyn Backend>>, page: Page) -> Response {
     let texts = page.texts();
     let status = backend.status();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = now.map_or(0, |age| i64::try_from(age.as_secs()).unwrap_or(i64::MAX));
+    let now = words::now();
     let addresses = addresses(&status);
     let template = StatusPage {
         t: texts,

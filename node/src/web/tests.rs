@@ -50,6 +50,7 @@ async fn home_lists_followed_lessons_by_grade_and_subject() {
         "1 on this device",
         "1 is arriving",
         "4:05",
+        "<span>never checked</span>",
         "data-every=\"4\"",
     ] {
         assert!(text.contains(expected), "no {expected:?} in {text}");

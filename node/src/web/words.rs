@@ -1,8 +1,19 @@
 //! Figures in words that people use: ages, lengths, sizes.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use super::locale::Texts;
+
+/// The system clock in Unix seconds; 0 where it stands before 1970.
+pub(crate) fn now() -> i64 {
+    let age = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(age.as_secs()).unwrap_or(i64::MAX)
+}
 
 /// How long ago a catalogue was checked, in words. Both times in Unix seconds; a clock that runs
 /// behind the check says "just now", never an age below zero.
