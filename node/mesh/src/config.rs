@@ -43,7 +43,7 @@ pub struct Config {
     pub stall_after: Duration,
     /// A metadata request without an answer for this long failed. Default 15 s.
     pub meta_timeout: Duration,
-    /// Every peer's catalogue versions are asked again after about this long. Default 60 s.
+    /// Every peer's catalogue versions are asked again after about this long. Default 30 s.
     pub versions_interval: Duration,
     /// Longest wait that a holdings query asks of a peer. Default 20 s.
     pub holdings_wait: Duration,
@@ -75,7 +75,7 @@ impl Config {
             range_time: Duration::from_millis(40),
             stall_after: Duration::from_secs(10),
             meta_timeout: Duration::from_secs(15),
-            versions_interval: Duration::from_secs(60),
+            versions_interval: Duration::from_secs(30),
             holdings_wait: Duration::from_secs(20),
             holdings_interval: Duration::from_millis(250),
             records_interval: Duration::from_secs(60),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pishtar_catalog::Selection;
 use pishtar_mesh::{
-    Event, FaultKind, Sentence,
+    DemandId, Event, FaultKind, Input, Priority, Sentence,
     testing::{At, Fault, Link, Ministry, World},
 };
 
@@ -242,7 +242,7 @@ fn what_is_not_followed_is_not_fetched() {
     let (mut world, ministry, source, _) = school(9, 0);
     let picky = world.add(&ministry, |_| {});
     let art: Selection = "subject=art".parse().expect("a selection");
-    world.input(picky, pishtar_mesh::Input::SetFollow(vec![art]));
+    world.input(picky, Input::SetFollow(vec![art]));
     world.connect(source, picky);
     world.run_until(secs(20), |_| false);
     assert_eq!(world.node(picky).store.bytes(), MIB + 10);
@@ -279,4 +279,75 @@ fn one_seed_gives_one_history() {
     };
     assert_eq!(run(11), run(11));
     assert_ne!(run(11), run(12));
+}
+
+#[test]
+fn pressing_play_brings_the_window_first_and_a_seek_moves_it() {
+    let (mut world, ministry, source, _) = school(13, 0);
+    let home = world.add(&ministry, |_| {});
+    world.input(home, Input::SetFollow(Vec::new()));
+    world.connect(source, home);
+    world.run_until(secs(2), |_| false);
+    assert_eq!(world.node(home).store.bytes(), 0, "nothing is followed");
+    let (film, length) = *ministry
+        .blobs()
+        .iter()
+        .max_by_key(|(_, length)| *length)
+        .expect("there are files");
+    let play = |window| Input::Demand {
+        id: DemandId(1),
+        hash: film,
+        window,
+        priority: Priority::Playback,
+    };
+    let pressed = world.time();
+    world.input(home, play(0..4 * MIB));
+    let held = |world: &World, window: std::ops::Range<u64>| {
+        let ranges = world.node(home).store.ranges(&film);
+        ranges
+            .iter()
+            .any(|range| range.start <= window.start && window.end <= range.end)
+    };
+    assert!(world.run_until(secs(10), |world| held(world, 0..256 * 1024)));
+    assert!(
+        world.time() - pressed < Duration::from_millis(150),
+        "first bytes after {:?}",
+        world.time() - pressed
+    );
+    let sought = world.time();
+    world.input(home, play(15 * MIB..17 * MIB));
+    assert!(world.run_until(secs(10), |world| held(
+        world,
+        15 * MIB..15 * MIB + 256 * 1024
+    )));
+    assert!(
+        world.time() - sought < Duration::from_millis(500),
+        "seek took {:?}",
+        world.time() - sought
+    );
+    assert!(world.run_until(secs(10), |world| held(world, 15 * MIB..17 * MIB)));
+    // The tab closes: what is in flight is cancelled and nothing more is asked for.
+    world.input(home, Input::DropDemand { id: DemandId(1) });
+    world.run_until(secs(20), |_| false);
+    assert!(
+        world.node(home).store.bytes() < 8 * MIB,
+        "{} of {length}",
+        world.node(home).store.bytes()
+    );
+    assert_eq!(world.node(home).repeated_bytes, 0);
+}
+
+#[test]
+fn a_restarted_node_fetches_only_what_it_lacks() {
+    let (mut world, ministry, source, others) = school(14, 1);
+    world.connect(source, others[0]);
+    assert!(
+        world.run_until(secs(20), |world| world.node(others[0]).store.bytes()
+            > 10 * MIB)
+    );
+    world.disconnect(source, others[0]);
+    world.restart(others[0], &ministry);
+    world.connect(source, others[0]);
+    assert!(world.run_until(secs(40), |world| world.all_hold(&others, &ministry.blobs())));
+    assert_eq!(world.node(others[0]).repeated_bytes, 0);
 }

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// After so many attempts without the claimed version, a claim is dropped until it is repeated.
-const MAX_FRUITLESS: u32 = 5;
+const MAX_FRUITLESS: u32 = 7;
 
 /// One publisher.
 #[derive(Debug)]
@@ -138,7 +138,7 @@ impl Publisher {
             Step::Done(_) | Step::Over => {
                 self.job = Job::Idle;
                 self.checked_at = Some(cx.now.wall);
-                self.fruitless(cx, source, Duration::from_secs(2));
+                self.fruitless(cx, source, Duration::from_millis(500));
             }
         }
     }
@@ -212,7 +212,7 @@ impl Publisher {
     /// A source's bytes did not verify, or it is behind what it claimed.
     fn refused(&mut self, cx: &mut Cx<'_>, id: &PublisherId, source: Source, error: &TrustError) {
         if error.fault() == Blame::Behind {
-            self.fruitless(cx, source, Duration::from_secs(2));
+            self.fruitless(cx, source, Duration::from_millis(500));
             return;
         }
         let reason = error.to_string();

@@ -126,6 +126,23 @@ impl World {
         at
     }
 
+    /// Kills a node that is connected to nobody and starts it anew with what is on its disk; it
+    /// pins `ministry` again and learns the catalogue again.
+    pub fn restart(&mut self, at: At, ministry: &Ministry) {
+        let restored = Restored {
+            publishers: vec![("ministry".to_owned(), ministry.pinned())],
+            ..Restored::default()
+        };
+        let config = self.nodes[at].config.clone();
+        let clock = self.clock();
+        let fresh = Node::new(config, clock, restored);
+        let old = std::mem::replace(&mut self.nodes[at], fresh);
+        self.nodes[at].store = old.store;
+        self.nodes[at].repeated_bytes = old.repeated_bytes;
+        self.pending.retain(|_, (whose, _)| *whose != at);
+        self.input(at, Input::SetFollow(vec![Selection::all()]));
+    }
+
     /// A node.
     pub fn node(&self, at: At) -> &Node {
         &self.nodes[at]

@@ -31,6 +31,7 @@ pub struct Node {
     pub records: BTreeSet<u64>,
     /// Bytes that arrived although they were held already.
     pub repeated_bytes: u64,
+    pub(super) config: Config,
     pub(super) folder: BTreeMap<String, Vec<u8>>,
     pub(super) folder_blobs: BTreeSet<(BlobHash, u64)>,
     pub(super) waiting: Vec<(usize, RequestId, HoldingsQuery)>,
@@ -95,7 +96,8 @@ impl Store {
 impl Node {
     pub(super) fn new(config: Config, now: Now, restored: Restored) -> Self {
         Node {
-            mesh: Mesh::new(config, now, restored),
+            mesh: Mesh::new(config.clone(), now, restored),
+            config,
             fault: Fault::None,
             store: Store::default(),
             events: Vec::new(),
