@@ -41,7 +41,7 @@ impl Mesh {
         holdings::answer(&self.fetch.inventory, self.instance, query)
     }
 
-    /// Should the answer wait for [`Output::HoldingsChanged`], up to the query's `wait_ms`?
+    /// Should the answer wait for [`Output::HoldingsChanged`](crate::Output::HoldingsChanged), up to the query's `wait_ms`?
     pub fn holdings_must_wait(&self, query: &HoldingsQuery) -> bool {
         !holdings::has_news(&self.fetch.inventory, self.instance, query)
     }
