@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use crate::{
     collector::{self, CollectArgs, ProgressCommand},
     demo::{self, DemoArgs},
-    ministry::{self, MinistryCommand},
+    ministry::{self, MinistryCommand, MinistryError},
 };
 
 mod ask;
@@ -84,7 +84,8 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("pishtar: {error:#}");
-            ExitCode::FAILURE
+            let usage = error.downcast_ref().is_some_and(MinistryError::is_usage);
+            if usage { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }

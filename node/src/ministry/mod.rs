@@ -26,6 +26,21 @@ use pishtar_signing::UnixSeconds;
 pub use error::MinistryError;
 pub use verify::{Verified, verify};
 
+/// The table's columns, as `add --help` explains them; the whole rules are in `pishtar_catalog::import`.
+const TABLE_HELP: &str = "\
+The table's first row names its columns; commas, semicolons or tabs, UTF-8:
+  file           video, sound, PDF or picture, relative to the folder (needed)
+  title_sq, title_sr-Cyrl, …   title by language; title alone means the lesson's own (one is needed)
+  lang           sq, sr-Cyrl, sr-Latn, en, tr, bs, rom (needed)
+  grade          0 (preschool) to 13 (needed)
+  subject        a short word such as math (needed)
+  id             the lesson's name in addresses; without it the file's name. Never change it later
+  description_…  like title_…
+  captions       sq:a.vtt;en:b.vtt   also audio_description, low_quality, worksheet, thumbnail
+  author, licence, code, keywords (a;b), prerequisites (lesson ids, a;b)
+  duration       seconds or m:ss, where the file does not say
+  completion     percent to watch, or opened; without it 90";
+
 /// What a ministry's clerk does.
 #[derive(Debug, Clone, Subcommand)]
 pub enum MinistryCommand {
@@ -35,6 +50,7 @@ pub enum MinistryCommand {
         dir: PathBuf,
     },
     /// Add or change lessons: a folder of files and a table that describes them
+    #[command(after_help = TABLE_HELP)]
     Add {
         /// The folder of the workshop
         dir: PathBuf,
