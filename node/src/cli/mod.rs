@@ -85,7 +85,11 @@ pub fn main() -> ExitCode {
         Err(error) => {
             eprintln!("pishtar: {error:#}");
             let usage = error.downcast_ref().is_some_and(MinistryError::is_usage);
-            if usage { ExitCode::from(2) } else { ExitCode::FAILURE }
+            if usage {
+                ExitCode::from(2)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }
