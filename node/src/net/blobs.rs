@@ -44,7 +44,7 @@ pub struct Fetched {
 }
 
 /// Fetches `range` (bytes, aligned to 16 KiB except at the end) of a blob of signed `length` over a
-/// fresh stream into the store. `progress` gets the verified bytes so far.
+/// fresh stream into the store. `progress` gets the verified bytes so far, every 256 KiB.
 ///
 /// Dropping the future stops the transfer; what was verified by then stays.
 pub async fn fetch<S: AsyncRead + AsyncWrite + Unpin>(

@@ -181,7 +181,7 @@ impl BlobStore {
 
     /// Receives `range` (bytes, aligned to [`GROUP_BYTES`] except at the end) of a blob of signed
     /// `length` from a stream in the form of the iroh-blobs protocol, and stores what verifies.
-    /// `progress` gets the verified bytes so far.
+    /// `progress` gets the verified bytes so far, every 256 KiB.
     ///
     /// Any number of ranges of one blob may arrive at once. What was stored survives a kill of this
     /// process; a complete blob survives a power cut some moments later.

@@ -5,6 +5,8 @@ pub mod idle;
 #[cfg(feature = "bench")]
 pub mod measure;
 #[cfg(feature = "bench")]
+mod nodes;
+#[cfg(feature = "bench")]
 pub mod one_to_one;
 #[cfg(feature = "bench")]
 mod ours;

@@ -1,13 +1,17 @@
 //! One file from one node to another on loopback, each in a process of its own.
 
-use std::{fs::File, io::Write, path::Path};
+use std::{
+    fs::File,
+    io::Write,
+    path::{Path, PathBuf},
+};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::{
     measure::{Transfer, median},
-    ours, raw,
+    nodes, ours, raw,
     roles::{Offer, Seed, receive},
 };
 
@@ -19,6 +23,8 @@ pub enum Contender {
     Pishtar,
     /// iroh-blobs over plain libp2p streams.
     Raw,
+    /// Two whole nodes, `pishtar run`; they choose their ranges themselves.
+    Node,
 }
 
 impl Contender {
@@ -26,6 +32,7 @@ impl Contender {
         match self {
             Contender::Pishtar => "pishtar",
             Contender::Raw => "raw",
+            Contender::Node => "node",
         }
     }
 
@@ -37,6 +44,7 @@ impl Contender {
         match self {
             Contender::Pishtar => ours::seed(file, folder).await,
             Contender::Raw => raw::seed(file, folder).await,
+            Contender::Node => bail!("a node is started as `pishtar run`"),
         }
     }
 
@@ -48,6 +56,7 @@ impl Contender {
         match self {
             Contender::Pishtar => ours::receive(offer, folder, streams).await,
             Contender::Raw => raw::receive(offer, folder, streams).await,
+            Contender::Node => bail!("a node is started as `pishtar run`"),
         }
     }
 }
@@ -85,12 +94,24 @@ pub fn run(
 ) -> Result<Vec<Row>> {
     let folder = tempfile::tempdir_in(scratch)?;
     let file = folder.path().join("file.bin");
-    write_file(&file, size)?;
+    write_random(&mut File::create(&file)?, size)?;
+    let sample =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../node/samples/v1/shkronjat/lesson.mp4");
+    let published = match ways
+        .iter()
+        .any(|(contender, _)| *contender == Contender::Node)
+    {
+        true => nodes::publish_large(folder.path(), &sample, size)?,
+        false => PathBuf::new(),
+    };
     let mut results = vec![Vec::new(); ways.len()];
     for run in 0..runs {
         for (way, results) in ways.iter().zip(&mut results) {
             let place = tempfile::tempdir_in(scratch)?;
-            results.push(once(*way, &file, place.path())?);
+            results.push(match way.0 {
+                Contender::Node => whole_nodes(&published, place.path())?,
+                _ => once(*way, &file, place.path())?,
+            });
             eprintln!("run {} of {runs}: {:?} done", run + 1, way);
         }
     }
@@ -125,6 +146,15 @@ fn once((contender, streams): (Contender, usize), file: &Path, place: &Path) -> 
     })
 }
 
+fn whole_nodes(published: &Path, place: &Path) -> Result<Run> {
+    let run = nodes::transfer(published, place)?;
+    Ok(Run {
+        transfer: run.transfer,
+        seed_cpu_s: run.seed.cpu_s,
+        seed_rss_mib: run.seed.rss_mib,
+    })
+}
+
 fn row((contender, streams): (Contender, usize), size: u64, runs: &[Run]) -> Row {
     let gib = size as f64 / (1u64 << 30) as f64;
     let of = |value: &dyn Fn(&Run) -> f64| median(runs.iter().map(value).collect());
@@ -142,9 +172,8 @@ fn row((contender, streams): (Contender, usize), size: u64, runs: &[Run]) -> Row
 }
 
 /// Random bytes, the same every time: nothing on the way may profit from zeros.
-fn write_file(path: &Path, size: u64) -> Result<()> {
+pub(super) fn write_random(file: &mut File, size: u64) -> Result<()> {
     let mut stream = blake3::Hasher::new().finalize_xof();
-    let mut file = File::create(path)?;
     let mut piece = vec![0; 1 << 20];
     let mut left = size;
     while left > 0 {

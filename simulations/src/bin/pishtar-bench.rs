@@ -91,6 +91,7 @@ fn main() -> Result<()> {
             json,
         } => {
             let all = [
+                (Contender::Node, 0),
                 (Contender::Pishtar, 1),
                 (Contender::Pishtar, 4),
                 (Contender::Raw, 1),

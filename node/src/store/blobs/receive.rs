@@ -18,6 +18,9 @@ use super::{
 /// as much as the copying. What is not handed over yet is lost in a crash.
 const PIECE_BYTES: usize = 256 * 1024;
 
+/// How often progress is told, in verified bytes.
+const PROGRESS_BYTES: u64 = 256 * 1024;
+
 /// Pieces and hash pairs that may wait for the disk, per range.
 const QUEUE: usize = 32;
 
@@ -48,7 +51,7 @@ impl BlobStore {
     /// Reads `range` (group-aligned bytes) of a blob of signed `length` from a stream in the form of
     /// the iroh-blobs protocol (8 bytes length, then bao) and stores what verifies.
     ///
-    /// `progress` gets the verified bytes so far.
+    /// `progress` gets the verified bytes so far, every [`PROGRESS_BYTES`].
     pub(super) async fn receive<R: AsyncRead + Unpin>(
         &self,
         reader: &mut R,
@@ -80,6 +83,7 @@ async fn receive_parts<R: AsyncRead + Unpin>(
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<(), ReceiveError> {
     let mut verified = 0;
+    let mut told = 0;
     while let Some(part) = verifier.next() {
         match part {
             Expected::Pair(chunk) => {
@@ -98,7 +102,10 @@ async fn receive_parts<R: AsyncRead + Unpin>(
                 verifier.group(&chunk, space)?;
                 sink.keep(length);
                 verified += length as u64;
-                progress(verified);
+                if verified - told >= PROGRESS_BYTES {
+                    told = verified;
+                    progress(verified);
+                }
             }
         }
     }
