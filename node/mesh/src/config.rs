@@ -23,7 +23,7 @@ pub struct Config {
     /// Most connected peers that are tracked. Default 128. Too low: neighbours are ignored;
     /// too high: a flood of identities costs memory.
     pub max_peers: usize,
-    /// Ranges in flight per peer. Default 4. One leaves the link idle between ranges; many
+    /// Ranges in flight per fast peer, half of it for slow ones. Default 4. One leaves the link idle between ranges; many
     /// starve other receivers of the same provider.
     pub ranges_per_peer: usize,
     /// Further ranges per peer for playback alone. Default 2.

@@ -26,6 +26,9 @@ pub(crate) struct Active {
     pub(super) free: RangeSet,
     /// Where this node starts in the file: seeded chance, so that many nodes start apart.
     pub(super) start: u64,
+    /// Seeded chance: orders equally rare pieces, differently at every node. In order of place
+    /// all nodes would ask one seed for the same last pieces at the same time.
+    pub(super) salt: u64,
     /// Order of activation: what was begun first is finished first.
     pub(super) since: u64,
 }
@@ -47,11 +50,13 @@ impl Fetch {
         }
         let file = self.inventory.file(ix);
         let pieces = file.length.div_ceil(PIECE_BYTES).max(1);
-        let start = cx.desk.random() % pieces * PIECE_BYTES;
+        let salt = cx.desk.random();
+        let start = salt % pieces * PIECE_BYTES;
         self.activations += 1;
         let active = Active {
             free: file.missing(),
             start,
+            salt,
             since: self.activations,
         };
         self.reserved += missing;
@@ -163,7 +168,8 @@ impl Fetch {
         }
         let pieces = ordered.flat_map(pieces).take(MAX_PIECES_WEIGHED);
         let copies = |at: u64| rivals.iter().filter(|ranges| ranges.contains(at)).count();
-        let rarest = pieces.min_by_key(|piece| copies(piece.start))?;
+        let order = |at: u64| (copies(at), mixed((at / PIECE_BYTES) ^ active.salt));
+        let rarest = pieces.min_by_key(|piece| order(piece.start))?;
         Some(cut(
             self.run_from(&active.free, part, rarest.start, max),
             max,
@@ -231,6 +237,13 @@ fn runs<'a>(
                 Some(part) => Box::new(part.within(run)),
             }
         })
+}
+
+/// Spreads neighbouring numbers apart (the finalizer of SplitMix64).
+fn mixed(number: u64) -> u64 {
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
 }
 
 /// Splits a run at piece boundaries.

@@ -27,6 +27,8 @@ const PLAYBACK_RANGE_BYTES: u64 = 512 * 1024;
 const REVIEW_INTERVAL: Duration = Duration::from_millis(500);
 /// A flight is only duplicated when it is expected to last longer than this.
 const MIN_WORTH_DUPLICATING: Duration = Duration::from_millis(300);
+/// A peer of this rate keeps all its slots busy.
+const FAST_BYTES_PER_SECOND: u64 = 8_000_000;
 /// Most peers that fetch the same bytes at one time.
 pub(super) const MAX_COPIES: usize = 2;
 
@@ -82,8 +84,9 @@ impl Fetch {
             return false;
         }
         let rate = account.rate;
-        let room = flights < cx.config.ranges_per_peer;
-        let playback_room = flights < cx.config.ranges_per_peer + cx.config.playback_extra_ranges;
+        let slots = slots(cx.config, rate);
+        let room = flights < slots;
+        let playback_room = flights < slots + cx.config.playback_extra_ranges;
         if !playback_room {
             return false;
         }
@@ -326,6 +329,16 @@ impl Fetch {
     }
 }
 
+/// Ranges in flight for a peer of this rate. What is asked of a slow or unknown one waits in its
+/// line; half of it can still be asked of others then, and is less often what they ask for too.
+fn slots(config: &crate::Config, rate: u64) -> usize {
+    if rate < FAST_BYTES_PER_SECOND {
+        config.ranges_per_peer.div_ceil(2)
+    } else {
+        config.ranges_per_peer
+    }
+}
+
 /// Bytes of a range for a peer of this rate: about `range_time` long.
 fn range_size(config: &crate::Config, rate: u64) -> u64 {
     if rate == 0 {
@@ -333,12 +346,7 @@ fn range_size(config: &crate::Config, rate: u64) -> u64 {
     }
     let millis = u64::try_from(config.range_time.as_millis()).unwrap_or(u64::MAX);
     let bytes = rate.saturating_mul(millis) / 1_000;
-    // A peer of middling rate still gets whole pieces: rarity is weighed in these.
-    let floor = if rate < config.min_range_bytes * 4 {
-        config.min_range_bytes
-    } else {
-        config.first_range_bytes
-    };
+    let floor = config.min_range_bytes;
     bytes.clamp(floor.min(config.max_range_bytes), config.max_range_bytes)
 }
 
