@@ -84,9 +84,9 @@ async fn serve(
                 peer,
                 protocol,
                 stream,
-            } if peer != honest => {
+            } if peer != honest || protocol == Protocol::Records => {
                 let net = net.clone();
-                // A broken stream is this peer's own loss.
+                // The honest node meets its own records, which differ in nothing. A broken stream is the asker's loss.
                 tokio::spawn(async move { drop(relay(&net, honest, protocol, stream).await) });
             }
             _ => {}

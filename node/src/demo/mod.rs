@@ -82,7 +82,8 @@ fn go_on(steps: &mut Steps, mut stage: Stage, check: bool, stop: &Stop) -> anyho
     stage.print_addresses();
     while !stop.asked() {
         stage.check_alive()?;
-        thread::sleep(Duration::from_millis(200));
+        story::collect_what_waits(&stage);
+        thread::sleep(Duration::from_millis(500));
     }
     println!("Stopping.");
     Ok(())

@@ -252,11 +252,25 @@ fn file_with(folder: &Path, needle: &[u8]) -> anyhow::Result<Option<std::path::P
     Ok(None)
 }
 
+/// Lets the ministry collect when the school has records, as its collector would do by the clock.
+pub(super) fn collect_what_waits(stage: &Stage) {
+    let waits = stage
+        .school
+        .status()
+        .is_ok_and(|status| status.records.carried > 0);
+    if waits && let Err(error) = collect_into(stage, &stage.folder.join("statements.jsonl")) {
+        tell("ministry", &format!("could not collect: {error:#}"));
+    }
+}
+
+fn collect_into(stage: &Stage, statements: &Path) -> anyhow::Result<()> {
+    let school = stage.school.address()?;
+    stage.workshop.collect(&school, stage.network(), statements)
+}
+
 fn collect(stage: &Stage) -> anyhow::Result<()> {
     let statements = stage.folder.join("statements.jsonl");
-    stage
-        .workshop
-        .collect(&stage.school.address()?, stage.network(), &statements)?;
+    collect_into(stage, &statements)?;
     let written = fs::read_to_string(&statements)
         .with_context(|| format!("cannot read {}", statements.display()))?;
     ensure!(
