@@ -25,6 +25,10 @@ pub(crate) struct Flight {
     pub(super) done: u64,
     pub(super) last_byte: Mono,
     /// Others fetch these bytes too, on purpose.
+    #[cfg_attr(
+        not(any(test, feature = "testing")),
+        expect(dead_code, reason = "read by the invariants that tests check")
+    )]
     pub(super) duplicate: bool,
     /// We gave it up; its end is still to come.
     pub(super) cancelled: bool,
