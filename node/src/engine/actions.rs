@@ -11,7 +11,7 @@ use pishtar_mesh::{
 use pishtar_signing::client::MetaFile;
 use tokio_util::sync::CancellationToken;
 
-use super::{Engine, restore};
+use super::{Engine, restore, search::SearchJob};
 use crate::{
     net::{Protocol, blobs, holdings, meta, records},
     store::blobs::{BlobStore, Holding},
@@ -113,13 +113,12 @@ impl Engine {
             ids.filter_map(|id| mesh.catalog().lesson(id).cloned())
                 .collect()
         };
-        let withdrawn = diff.withdrawn.clone();
-        let folders = self.folders.importer(&self.shared, &self.stop);
-        self.tasks.spawn_blocking(move || {
-            shared.search.remove(&withdrawn);
-            shared.search.put(&changed);
-            folders.import(&changed);
+        let _ = self.search.send(SearchJob::Update {
+            changed: changed.clone(),
+            withdrawn: diff.withdrawn.clone(),
         });
+        let folders = self.folders.importer(&self.shared, &self.stop);
+        self.tasks.spawn_blocking(move || folders.import(&changed));
     }
 
     fn request_holdings(&self, request: RequestId, peer: NodeId, query: HoldingsQuery) {

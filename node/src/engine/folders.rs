@@ -146,6 +146,9 @@ impl FolderReader {
 impl Importer {
     /// Seeds every file of `lessons` that lies in one of the folders.
     pub(super) fn import(&self, lessons: &[Arc<Lesson>]) {
+        if self.folders.is_empty() {
+            return;
+        }
         for file in lessons.iter().flat_map(|lesson| lesson.files.iter()) {
             for folder in &self.folders {
                 if self.stop.is_cancelled() {

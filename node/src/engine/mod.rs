@@ -31,11 +31,13 @@ mod actions;
 pub mod clock;
 mod folders;
 mod restore;
+mod search;
 mod serve;
 mod settings;
 
 use folders::Folders;
 pub use restore::StartError;
+use search::SearchJob;
 pub use settings::Settings;
 
 /// Inputs handed to the core before its outputs are taken; keeps one burst from starving the rest.
@@ -153,7 +155,9 @@ pub async fn start(options: NodeOptions) -> Result<Node, StartError> {
         bytes_per_second: options.up_bytes_per_second,
         ..ProviderLimits::default()
     };
+    let (search, search_jobs) = mpsc::unbounded_channel();
     let engine = Engine {
+        search,
         shared: shared.clone(),
         tasks: TaskTracker::new(),
         stop: stop.clone(),
@@ -163,6 +167,7 @@ pub async fn start(options: NodeOptions) -> Result<Node, StartError> {
         holdings,
         folders: Folders::new(options.publish),
     };
+    engine.begin(search_jobs);
     let engine = tokio::spawn(engine.run(input_queue, opened.net_events));
     Ok(Node {
         handle,
@@ -194,9 +199,21 @@ struct Engine {
     /// Places for record exchanges that neighbours begin.
     exchanges: Arc<Semaphore>,
     folders: Folders,
+    /// What the search index has to follow, in order.
+    search: mpsc::UnboundedSender<SearchJob>,
 }
 
 impl Engine {
+    /// Takes up what an earlier run left: the index follows the catalogue, and published files that were not
+    /// seeded yet are.
+    fn begin(&self, search_jobs: mpsc::UnboundedReceiver<SearchJob>) {
+        let lessons: Vec<_> = self.shared.mesh().catalog().lessons().cloned().collect();
+        let folders = self.folders.importer(&self.shared, &self.stop);
+        self.keep_search(search_jobs);
+        let _ = self.search.send(SearchJob::Rebuild(lessons.clone()));
+        self.tasks.spawn_blocking(move || folders.import(&lessons));
+    }
+
     async fn run(
         mut self,
         mut inputs: mpsc::UnboundedReceiver<Input>,

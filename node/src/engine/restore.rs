@@ -201,7 +201,6 @@ pub(super) async fn open(options: &NodeOptions, clock: Clock) -> Result<Opened, 
     let search_folder = data.join("search");
     let search = Search::open(&search_folder)
         .map_err(|error| store_error("search", &search_folder, error.to_string()))?;
-    search.replace_all(mesh.catalog().lessons());
     let (net, net_events) = start_network(options, key)?;
     Ok(Opened {
         lock,
