@@ -113,7 +113,7 @@ fn a_folder_that_is_not_what_it_should_be_is_named() {
         "{said}"
     );
     assert!(refused(1, &["status", "--data", other]).contains("no node is running"));
-    assert!(refused(1, &["ministry", "publish", other]).contains("is not a ministry's workshop"));
+    assert!(refused(2, &["ministry", "publish", other]).contains("is not a ministry's workshop"));
 }
 
 #[test]
