@@ -38,7 +38,6 @@ mod settings;
 use folders::Folders;
 pub use restore::StartError;
 use search::SearchJob;
-pub use settings::Settings;
 
 /// Inputs handed to the core before its outputs are taken; keeps one burst from starving the rest.
 const MAX_BATCH: usize = 64;
@@ -137,7 +136,6 @@ pub async fn start(options: NodeOptions) -> Result<Node, StartError> {
         index: opened.index,
         trust: opened.trust,
         events: Default::default(),
-        settings: Mutex::new(opened.settings),
         web: Some(web_address),
         sync_point: options.sync_point,
         next_demand: AtomicU64::new(1),

@@ -13,7 +13,12 @@ use pishtar_mesh::{Config, Input, Mesh, PublisherId, Restored, records::SetKind,
 use pishtar_signing::client::{MetaFile, TrustError, TrustedSet};
 use tokio::sync::mpsc;
 
-use super::{NodeOptions, Settings, actions::held, clock::Clock, settings::SettingsError};
+use super::{
+    NodeOptions,
+    actions::held,
+    clock::Clock,
+    settings::{Settings, SettingsError},
+};
 use crate::{
     net::{NetConfig, NetError, NetEvent, NetHandle, Network, NodeKey},
     search::Search,
@@ -149,7 +154,6 @@ pub(super) struct Opened {
     pub(super) search: Search,
     pub(super) index: Index,
     pub(super) trust: TrustStore,
-    pub(super) settings: Settings,
 }
 
 /// Opens the data folder and rebuilds the core from it.
@@ -212,7 +216,6 @@ pub(super) async fn open(options: &NodeOptions, clock: Clock) -> Result<Opened, 
         search,
         index,
         trust,
-        settings,
     })
 }
 

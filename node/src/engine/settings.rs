@@ -12,10 +12,10 @@ use crate::store::trust::{TrustStoreError, replace_file};
 
 /// Choices that survive a restart.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub(super) struct Settings {
     file: PathBuf,
     /// Lessons that the node keeps.
-    pub follow: Vec<Selection>,
+    pub(super) follow: Vec<Selection>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -50,7 +50,7 @@ impl Settings {
     ///
     /// # Errors
     /// A settings error, naming the file and the remedy.
-    pub fn load(data: &Path) -> Result<Self, SettingsError> {
+    pub(super) fn load(data: &Path) -> Result<Self, SettingsError> {
         let file = data.join("settings.json");
         let bytes = match fs::read(&file) {
             Ok(bytes) => bytes,
@@ -78,7 +78,7 @@ impl Settings {
     ///
     /// # Errors
     /// What the disk said; the old choice stays.
-    pub fn replace_follow(&mut self, follow: Vec<Selection>) -> Result<(), TrustStoreError> {
+    pub(super) fn replace_follow(&mut self, follow: Vec<Selection>) -> Result<(), TrustStoreError> {
         let on_disk = OnDisk {
             follow: follow.iter().map(ToString::to_string).collect(),
         };

@@ -5,8 +5,6 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::broadcast;
-
 use super::status::EventRow;
 
 /// Events kept; older ones are forgotten.
@@ -15,10 +13,9 @@ const MAX_EVENTS: usize = 2048;
 const MAX_WITHDRAWN: usize = 4096;
 
 /// What always holds: numbers rise by one without a gap, and no more than `MAX_EVENTS` rows are kept.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct EventLog {
     inner: Mutex<Inner>,
-    sender: broadcast::Sender<EventRow>,
 }
 
 #[derive(Debug, Default)]
@@ -28,35 +25,21 @@ struct Inner {
     withdrawn: BTreeSet<String>,
 }
 
-impl Default for EventLog {
-    fn default() -> Self {
-        Self {
-            inner: Mutex::default(),
-            sender: broadcast::channel(256).0,
-        }
-    }
-}
-
 impl EventLog {
     /// Adds an event. `text` is a sentence without names of learners.
     pub fn push(&self, at_ms: u64, kind: &str, text: String) {
-        let row = {
-            let mut inner = self.lock();
-            let row = EventRow {
-                number: inner.next,
-                at_ms,
-                kind: kind.to_owned(),
-                text,
-            };
-            inner.next += 1;
-            if inner.rows.len() == MAX_EVENTS {
-                inner.rows.pop_front();
-            }
-            inner.rows.push_back(row.clone());
-            row
+        let mut inner = self.lock();
+        let row = EventRow {
+            number: inner.next,
+            at_ms,
+            kind: kind.to_owned(),
+            text,
         };
-        // Nobody listening is normal.
-        let _ = self.sender.send(row);
+        inner.next += 1;
+        if inner.rows.len() == MAX_EVENTS {
+            inner.rows.pop_front();
+        }
+        inner.rows.push_back(row);
     }
 
     /// Remembers that a lesson was withdrawn, so that its page can say so.
@@ -80,11 +63,6 @@ impl EventLog {
             .filter(|row| row.number >= since)
             .cloned()
             .collect()
-    }
-
-    /// Every event from now on.
-    pub fn subscribe(&self) -> broadcast::Receiver<EventRow> {
-        self.sender.subscribe()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

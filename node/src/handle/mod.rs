@@ -9,10 +9,10 @@ use std::{
     },
 };
 
-use pishtar_catalog::{BlobHash, Lesson, LessonId, MINISTRY, Selection};
+use pishtar_catalog::{BlobHash, Lesson, LessonId, MINISTRY};
 use pishtar_mesh::{DemandId, Input, Mesh, learner::LearnerEvent};
 use pishtar_signing::record::Recipients;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::mpsc;
 
 use crate::{
     engine::clock::Clock,
@@ -53,7 +53,6 @@ pub(crate) struct Shared {
     pub(crate) index: Index,
     pub(crate) trust: TrustStore,
     pub(crate) events: EventLog,
-    pub(crate) settings: Mutex<crate::engine::Settings>,
     pub(crate) web: Option<SocketAddr>,
     pub(crate) sync_point: bool,
     pub(crate) next_demand: AtomicU64,
@@ -303,42 +302,9 @@ impl Handle {
         })
     }
 
-    /// Replaces what this node follows; remembered across restarts.
-    ///
-    /// # Errors
-    /// What the disk said; the old choice stays.
-    pub async fn set_follow(&self, follow: Vec<Selection>) -> Result<(), String> {
-        let saved = {
-            let mut settings = self
-                .shared
-                .settings
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            settings.replace_follow(follow.clone())
-        };
-        saved.map_err(|error| error.to_string())?;
-        let _ = self.shared.inputs.send(Input::SetFollow(follow));
-        Ok(())
-    }
-
-    /// What the node follows.
-    pub fn follow(&self) -> Vec<Selection> {
-        self.shared
-            .settings
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .follow
-            .clone()
-    }
-
     /// Events numbered `since` and later, oldest first; only the newest are kept.
     pub fn events_since(&self, since: u64) -> Vec<EventRow> {
         self.shared.events.since(since)
-    }
-
-    /// Every event from now on.
-    pub fn subscribe(&self) -> broadcast::Receiver<EventRow> {
-        self.shared.events.subscribe()
     }
 
     pub(crate) fn lesson_rows(&self) -> Vec<LessonRow> {
