@@ -124,8 +124,8 @@ fn answer<T: DeserializeOwned + Serialize>(
 }
 
 fn print_status(out: &mut dyn Write, status: &Status) -> io::Result<()> {
-    if let Some(web) = &status.web {
-        writeln!(out, "Pages       {web}")?;
+    for address in status.page_addresses() {
+        writeln!(out, "Pages       {address}")?;
     }
     for address in &status.listen {
         writeln!(out, "Neighbours  {address}/p2p/{}", status.peer_id)?;

@@ -94,7 +94,9 @@ async fn run_until_stopped(options: NodeOptions, until_stdin_ends: bool) -> anyh
     let data = options.data.clone();
     let node = engine::start(options).await?;
     let status = listening(node.handle()).await;
-    println!("Pages       {}", status.web.as_deref().unwrap_or("none"));
+    for address in status.page_addresses() {
+        println!("Pages       {address}");
+    }
     println!("Node        {}", status.peer_id);
     for address in &status.listen {
         println!("Neighbours  {address}/p2p/{}", status.peer_id);

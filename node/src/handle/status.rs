@@ -2,6 +2,8 @@
 //!
 //! These names are a contract: scripts and checks read them. Fields are added, never renamed.
 
+use std::net::{IpAddr, SocketAddr};
+
 use serde::{Deserialize, Serialize};
 
 pub use crate::store::records::RecordCounts;
@@ -151,4 +153,44 @@ pub struct EventRow {
     pub kind: String,
     /// One plain sentence.
     pub text: String,
+}
+
+impl Status {
+    /// Addresses of the pages that another device can type: the pages' port on every address at which the node
+    /// listens for neighbours. Loopback only when there is nothing else.
+    pub fn page_addresses(&self) -> Vec<String> {
+        let Some(web) = &self.web else {
+            return Vec::new();
+        };
+        let bound = web.trim_start_matches("http://").trim_end_matches('/');
+        let Ok(bound) = bound.parse::<SocketAddr>() else {
+            return vec![web.clone()];
+        };
+        if !bound.ip().is_unspecified() {
+            return vec![web.clone()];
+        }
+        let mut found: Vec<IpAddr> = self
+            .listen
+            .iter()
+            .filter_map(|addr| reachable_ip(addr))
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        if found.is_empty() {
+            found.push(IpAddr::from([127, 0, 0, 1]));
+        }
+        let address = |ip| format!("http://{}", SocketAddr::new(ip, bound.port()));
+        found.into_iter().map(address).collect()
+    }
+}
+
+/// The IPv4 address of a multiaddr, unless it is loopback or "any".
+fn reachable_ip(multiaddr: &str) -> Option<IpAddr> {
+    let ip: IpAddr = multiaddr
+        .strip_prefix("/ip4/")?
+        .split('/')
+        .next()?
+        .parse()
+        .ok()?;
+    (!ip.is_loopback() && !ip.is_unspecified()).then_some(ip)
 }

@@ -1,6 +1,6 @@
 //! `/status`: the node's figures for whoever runs it.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
@@ -8,9 +8,7 @@ use fluent_bundle::FluentValue;
 use pishtar_catalog::MINISTRY;
 
 use super::{backend::Backend, locale::Texts, page::Page, words};
-use crate::handle::status::{
-    BlobCounts, CatalogStatus, LessonCounts, PeerStatus, RecordCounts, Status,
-};
+use crate::handle::status::{BlobCounts, CatalogStatus, LessonCounts, PeerStatus, RecordCounts};
 
 #[derive(Template)]
 #[template(path = "status.html")]
@@ -70,7 +68,7 @@ pub(crate) async fn show(State(backend): State<Arc<dyn Backend>>, page: Page) ->
     let texts = page.texts();
     let status = backend.status();
     let now = words::now();
-    let addresses = addresses(&status);
+    let addresses = status.page_addresses();
     let template = StatusPage {
         t: texts,
         page: &page,
@@ -168,42 +166,4 @@ fn peers(texts: &Texts, peers: &[PeerStatus]) -> Vec<PeerRow> {
 fn short_id(id: &str) -> String {
     let skip = id.chars().count().saturating_sub(8);
     format!("…{}", id.chars().skip(skip).collect::<String>())
-}
-
-/// Addresses of the pages that another device can type: the pages' port on every address at which
-/// the node listens for neighbours. Loopback only when there is nothing else.
-fn addresses(status: &Status) -> Vec<String> {
-    let Some(web) = &status.web else {
-        return Vec::new();
-    };
-    let bound = web.trim_start_matches("http://").trim_end_matches('/');
-    let Ok(bound) = bound.parse::<std::net::SocketAddr>() else {
-        return vec![web.clone()];
-    };
-    if !bound.ip().is_unspecified() {
-        return vec![web.clone()];
-    }
-    let mut found: Vec<IpAddr> = status
-        .listen
-        .iter()
-        .filter_map(|addr| reachable_ip(addr))
-        .collect();
-    found.sort_unstable();
-    found.dedup();
-    if found.is_empty() {
-        found.push(IpAddr::from([127, 0, 0, 1]));
-    }
-    let address = |ip| format!("http://{}", std::net::SocketAddr::new(ip, bound.port()));
-    found.into_iter().map(address).collect()
-}
-
-/// The IPv4 address of a multiaddr, unless it is loopback or "any".
-fn reachable_ip(multiaddr: &str) -> Option<IpAddr> {
-    let ip: IpAddr = multiaddr
-        .strip_prefix("/ip4/")?
-        .split('/')
-        .next()?
-        .parse()
-        .ok()?;
-    (!ip.is_loopback() && !ip.is_unspecified()).then_some(ip)
 }
