@@ -9,7 +9,6 @@ use pishtar_mesh::{
     wire::{HoldingsQuery, MetaRequest},
 };
 use pishtar_signing::client::MetaFile;
-use tokio_util::sync::CancellationToken;
 
 use super::{Engine, restore, search::SearchJob};
 use crate::{
@@ -60,13 +59,27 @@ impl Engine {
         }
     }
 
+    /// Runs `work` beside everything else and feeds the core with what it finds; the node's stop ends it early.
+    fn feed_later(&self, work: impl Future<Output = Input> + Send + 'static) {
+        let inputs = self.shared.inputs.clone();
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                input = work => {
+                    let _ = inputs.send(input);
+                }
+            }
+        });
+    }
+
     fn request_meta(&self, request: RequestId, source: Source, ask: MetaAsk, max_bytes: u64) {
         let shared = self.shared.clone();
         let folder = match source {
             Source::Folder(id) => self.folders.reader(id),
             Source::Peer(_) => None,
         };
-        self.tasks.spawn(async move {
+        self.feed_later(async move {
             let result = match (source, folder) {
                 (Source::Peer(peer), _) => match shared.net.open(peer, Protocol::Meta).await {
                     Ok(stream) => meta::ask(stream, &meta_request(&ask, max_bytes), None).await,
@@ -79,7 +92,7 @@ impl Engine {
                 }
                 (Source::Folder(_), None) => Ok(MetaAnswer::Absent),
             };
-            let _ = shared.inputs.send(Input::MetaArrived { request, result });
+            Input::MetaArrived { request, result }
         });
     }
 
@@ -123,37 +136,31 @@ impl Engine {
 
     fn request_holdings(&self, request: RequestId, peer: NodeId, query: HoldingsQuery) {
         let shared = self.shared.clone();
-        let stop = self.stop.clone();
-        self.tasks.spawn(async move {
+        self.feed_later(async move {
             let ask = async {
-                let stream = shared
-                    .net
-                    .open(peer, Protocol::Holdings)
-                    .await
-                    .map_err(|error| error.to_string())?;
+                let stream = shared.net.open(peer, Protocol::Holdings).await;
+                let stream = stream.map_err(|error| error.to_string())?;
                 holdings::ask(stream, &query)
                     .await
                     .map_err(|error| error.to_string())
             };
-            tokio::select! {
-                () = stop.cancelled() => {}
-                result = ask => {
-                    let _ = shared.inputs.send(Input::HoldingsArrived { request, result });
-                }
+            Input::HoldingsArrived {
+                request,
+                result: ask.await,
             }
         });
     }
 
     fn inspect(&self, hash: BlobHash, length: u64) {
         let shared = self.shared.clone();
-        self.tasks.spawn(async move {
+        self.feed_later(async move {
             // A store that cannot say counts as empty: the bytes are fetched and verified again.
             let held = shared
                 .blobs
                 .state(hash, length)
                 .await
                 .map_or(Held::Absent, held);
-            let _ = shared.inputs.send(Input::BlobState { hash, held });
+            Input::BlobState { hash, held }
         });
     }
 
@@ -206,8 +213,15 @@ impl Engine {
 
     fn remove(&self, hash: BlobHash) {
         let shared = self.shared.clone();
+        let stop = self.stop.clone();
         self.tasks.spawn(async move {
-            if let Err(error) = shared.blobs.remove(&[hash]).await {
+            let hashes = [hash];
+            let removed = tokio::select! {
+                // What is left behind is removed at the next start: no catalogue names it.
+                () = stop.cancelled() => return,
+                removed = shared.blobs.remove(&hashes) => removed,
+            };
+            if let Err(error) = removed {
                 tracing::warn!(%error, "a withdrawn file was not removed; it is no longer shown or served");
             }
         });
@@ -215,32 +229,18 @@ impl Engine {
 
     fn exchange_records(&self, request: RequestId, peer: NodeId) {
         let shared = self.shared.clone();
-        let token = CancellationToken::clone(&self.stop);
         let now = self.shared.clock.now().wall;
-        self.tasks.spawn(async move {
+        self.feed_later(async move {
             let exchange = async {
-                let stream = shared
-                    .net
-                    .open(peer, Protocol::Records)
-                    .await
-                    .map_err(|error| error.to_string())?;
-                records::initiate(
-                    stream,
-                    &shared.records,
-                    peer.0,
-                    now,
-                    records::ExchangeLimits::default(),
-                )
-                .await
-                .map_err(|error| error.to_string())
+                let stream = shared.net.open(peer, Protocol::Records).await;
+                let stream = stream.map_err(|error| error.to_string())?;
+                let limits = records::ExchangeLimits::default();
+                let exchanged =
+                    records::initiate(stream, &shared.records, peer.0, now, limits).await;
+                exchanged.map_err(|error| error.to_string())
             };
-            tokio::select! {
-                () = token.cancelled() => {}
-                result = exchange => {
-                    let result = result.map(|stats| stats_for_people(&stats));
-                    let _ = shared.inputs.send(Input::RecordsExchanged { request, result });
-                }
-            }
+            let result = exchange.await.map(|stats| stats_for_people(&stats));
+            Input::RecordsExchanged { request, result }
         });
     }
 

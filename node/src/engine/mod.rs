@@ -210,6 +210,32 @@ impl Engine {
         self.keep_search(search_jobs);
         let _ = self.search.send(SearchJob::Rebuild(lessons.clone()));
         self.tasks.spawn_blocking(move || folders.import(&lessons));
+        self.sweep_unnamed();
+    }
+
+    /// Removes lesson files that no trusted catalogue names any more: a stop came between a withdrawal and its
+    /// removal.
+    fn sweep_unnamed(&self) {
+        let shared = self.shared.clone();
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            let sweep = async {
+                let mut unnamed = shared.blobs.hashes().await?;
+                unnamed.retain(|hash| shared.mesh().catalog().file(hash).is_none());
+                if unnamed.is_empty() {
+                    return Ok(());
+                }
+                tracing::info!(files = unnamed.len(), "removing files that no catalogue names");
+                shared.blobs.remove(&unnamed).await
+            };
+            let swept = tokio::select! {
+                () = stop.cancelled() => return,
+                swept = sweep => swept,
+            };
+            if let Err(error) = swept {
+                tracing::warn!(%error, "files that no catalogue names were not removed; the next start tries again");
+            }
+        });
     }
 
     async fn run(

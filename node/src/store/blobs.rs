@@ -169,14 +169,24 @@ impl BlobStore {
         length: impl Fn(&BlobHash) -> Option<u64>,
     ) -> Result<BTreeMap<BlobHash, Holding>, BlobError> {
         let mut states = BTreeMap::new();
-        let hashes = self.fs().list().hashes().await.map_err(BlobError::store)?;
-        for hash in hashes {
-            let hash = BlobHash(*hash.as_bytes());
+        for hash in self.hashes().await? {
             if let Some(length) = length(&hash) {
                 states.insert(hash, self.state(hash, length).await?);
             }
         }
         Ok(states)
+    }
+
+    /// Every blob of which anything is held.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn hashes(&self) -> Result<Vec<BlobHash>, BlobError> {
+        let hashes = self.fs().list().hashes().await.map_err(BlobError::store)?;
+        Ok(hashes
+            .iter()
+            .map(|hash| BlobHash(*hash.as_bytes()))
+            .collect())
     }
 
     /// Receives `range` (bytes, aligned to [`GROUP_BYTES`] except at the end) of a blob of signed
