@@ -287,10 +287,10 @@ impl Engine {
     fn on_net(&mut self, event: NetEvent) {
         match event {
             NetEvent::Listening(address) => tracing::info!(%address, "accepting neighbours"),
-            NetEvent::Connected { peer, address } => {
+            NetEvent::Connected { peer, .. } => {
                 self.note(
                     "peer_connected",
-                    format!("Found neighbour {peer} at {address}; its key is proven."),
+                    format!("Found neighbour {peer}; its key is proven."),
                 );
                 self.feed(Input::PeerConnected { peer });
             }
