@@ -342,6 +342,9 @@ impl Engine {
                     tracing::warn!(%error, "records that were carried too long stay for now");
                 }
                 note_checks(&shared);
+                let index = shared.index.clone();
+                // It only fails by a panic of sled, and then the next start rebuilds the index.
+                let _ = tokio::task::spawn_blocking(move || index.flush()).await;
                 tokio::select! {
                     () = stop.cancelled() => break,
                     () = tokio::time::sleep(HOUSEKEEPING) => {}

@@ -117,7 +117,8 @@ impl Index {
         let db = sled::Config::new()
             .path(folder)
             .cache_capacity(CACHE_BYTES)
-            .flush_every_ms(Some(2000))
+            // sled's own flusher holds up the closing of the store for as long as its period.
+            .flush_every_ms(None)
             .open()?;
         Ok(Self {
             checked: db.open_tree("checked")?,
@@ -146,7 +147,7 @@ impl Index {
         put(&self.hashed, path.as_os_str().as_encoded_bytes(), file);
     }
 
-    /// Hands everything to the operating system; called at shutdown.
+    /// Hands everything to the operating system; called now and then and at shutdown. Blocks on the disk.
     pub fn flush(&self) {
         if let Err(error) = self.db.flush() {
             tracing::warn!(%error, "the index was not flushed; it is rebuilt where it lags behind");
