@@ -346,7 +346,12 @@ fn range_size(config: &crate::Config, rate: u64) -> u64 {
     }
     let millis = u64::try_from(config.range_time.as_millis()).unwrap_or(u64::MAX);
     let bytes = rate.saturating_mul(millis) / 1_000;
-    let floor = config.min_range_bytes;
+    // A peer of middling rate still gets whole pieces: rarity is weighed in these.
+    let floor = if rate < config.min_range_bytes * 4 {
+        config.min_range_bytes
+    } else {
+        config.first_range_bytes
+    };
     bytes.clamp(floor.min(config.max_range_bytes), config.max_range_bytes)
 }
 
