@@ -205,8 +205,9 @@ impl BlobStore {
     ) -> Received {
         let hash = to_hash(hash);
         let range = verify::align(&range, length);
-        self.inner.remover.starting(hash).await;
+        let begun = self.inner.remover.starting(hash).await;
         let hold = self.hold(hash);
+        drop(begun);
         let received = self
             .receive(reader, hash, length, &range, &mut progress)
             .await;
@@ -282,7 +283,7 @@ impl BlobStore {
         if metadata.len() != length {
             return Err(wrong());
         }
-        self.inner.remover.starting(expected_hash).await;
+        let begun = self.inner.remover.starting(expected_hash).await;
         let options = AddPathOptions {
             path: path.clone(),
             format: BlobFormat::Raw,
@@ -291,6 +292,7 @@ impl BlobStore {
         let added = self.fs().add_path_with_opts(options).temp_tag().await;
         let added = added.map_err(BlobError::store)?.hash();
         if added != expected_hash {
+            drop(begun);
             self.remove_hashes(vec![added]).await?;
             return Err(wrong());
         }

@@ -18,7 +18,7 @@ use iroh_blobs::{
     store::{GcConfig, ProtectOutcome},
 };
 use tokio::{
-    sync::{Mutex as AsyncMutex, OwnedRwLockWriteGuard, RwLock},
+    sync::{Mutex as AsyncMutex, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock},
     time,
 };
 
@@ -50,12 +50,14 @@ enum Plan {
 }
 
 impl Remover {
-    /// To be awaited before a blob is begun.
-    pub(super) async fn starting(&self, hash: Hash) {
-        let _gate = self.gate.read().await;
+    /// To be awaited before a blob is begun, and held until it is listed or has a hold: only then
+    /// does a removal that is planned meanwhile know of it.
+    pub(super) async fn starting(&self, hash: Hash) -> OwnedRwLockReadGuard<()> {
+        let gate = self.gate.clone().read_owned().await;
         if let Plan::Made(keep) = &mut *self.plan() {
             keep.insert(hash);
         }
+        gate
     }
 
     pub(super) fn gc_config(self: Arc<Remover>) -> GcConfig {
@@ -117,13 +119,7 @@ impl BlobStore {
             while !hashes.iter().all(|hash| self.inner.holds.release(hash)) {
                 time::sleep(INTERVAL).await;
             }
-            let mut keep = self.listed().await?;
-            // Blobs may have been begun that are not listed yet.
-            keep.extend(self.inner.holds.hashes());
-            for hash in hashes {
-                keep.remove(hash);
-            }
-            *remover.plan() = Plan::Made(keep);
+            self.make_plan(hashes).await?;
             loop {
                 time::sleep(INTERVAL / 5).await;
                 let listed = self.listed().await?;
@@ -139,6 +135,20 @@ impl BlobStore {
         };
         let removed = time::timeout(DEADLINE, removal).await;
         removed.unwrap_or_else(|_| Err(BlobError::Store("a file stayed in use".to_owned())))
+    }
+
+    /// Under the gate: what was begun before is known by then, what begins later enters itself.
+    async fn make_plan(&self, hashes: &[Hash]) -> Result<(), BlobError> {
+        let remover = &self.inner.remover;
+        let _gate = remover.gate.write().await;
+        let mut keep = self.listed().await?;
+        // Blobs may have been begun that are not listed yet.
+        keep.extend(self.inner.holds.hashes());
+        for hash in hashes {
+            keep.remove(hash);
+        }
+        *remover.plan() = Plan::Made(keep);
+        Ok(())
     }
 
     async fn listed(&self) -> Result<HashSet<Hash>, BlobError> {
