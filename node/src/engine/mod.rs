@@ -82,7 +82,7 @@ pub struct Node {
     shared: Arc<Shared>,
     pages: JoinHandle<()>,
     control: JoinHandle<()>,
-    _lock: std::fs::File,
+    _lock: crate::store::lock::FolderLock,
 }
 
 impl Node {

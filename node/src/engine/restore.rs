@@ -1,7 +1,7 @@
 //! Start-up: the data folder's lock and key, trust state verified again, stores opened, the core rebuilt.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions},
     io::{self, Write},
     net::SocketAddr,
     os::unix::fs::OpenOptionsExt,
@@ -25,6 +25,7 @@ use crate::{
     store::{
         blobs::BlobStore,
         index::{Index, IndexError},
+        lock::{FolderLock, LockError},
         records::{RecordOptions, RecordStore},
         trust::{TrustStore, TrustStoreError},
     },
@@ -145,7 +146,7 @@ pub enum StartError {
 
 /// Everything that start-up opened.
 pub(super) struct Opened {
-    pub(super) lock: File,
+    pub(super) lock: FolderLock,
     pub(super) mesh: Mesh,
     pub(super) net: NetHandle,
     pub(super) net_events: mpsc::Receiver<NetEvent>,
@@ -259,26 +260,14 @@ fn make_folder(data: &Path) -> Result<PathBuf, StartError> {
     fs::canonicalize(data).map_err(error)
 }
 
-/// The lock is the open file: it goes with the process, however that ends.
-fn lock(data: &Path) -> Result<File, StartError> {
+fn lock(data: &Path) -> Result<FolderLock, StartError> {
     let path = data.join("lock");
-    let error = |cause| StartError::Folder {
-        path: path.clone(),
-        cause,
-    };
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(error)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StartError::Locked {
+    FolderLock::take(&path).map_err(|error| match error {
+        LockError::Held => StartError::Locked {
             folder: data.to_owned(),
-        }),
-        Err(TryLockError::Error(cause)) => Err(error(cause)),
-    }
+        },
+        LockError::Io(cause) => StartError::Folder { path, cause },
+    })
 }
 
 /// The node's secret: 32 random bytes, made at first start, readable by the owner only.

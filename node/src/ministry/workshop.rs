@@ -10,6 +10,7 @@ use pishtar_signing::UnixSeconds;
 use serde::{Deserialize, Serialize};
 
 use super::error::MinistryError;
+use crate::store::lock::{FolderLock, LockError};
 
 const MARKER: &str = "workshop.json";
 
@@ -18,7 +19,7 @@ const MARKER: &str = "workshop.json";
 pub(super) struct Workshop {
     dir: PathBuf,
     pub(super) about: About,
-    _lock: File,
+    _lock: FolderLock,
 }
 
 /// The workshop's own notes; nothing secret.
@@ -63,9 +64,10 @@ impl Workshop {
         let about = serde_json::from_slice(&json)
             .map_err(|error| MinistryError::io("reading", &marker)(io::Error::other(error)))?;
         let path = dir.join("lock");
-        let lock = File::create(&path).map_err(MinistryError::io("opening", &path))?;
-        rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive)
-            .map_err(|_| MinistryError::Locked(dir.display().to_string()))?;
+        let lock = FolderLock::take(&path).map_err(|error| match error {
+            LockError::Held => MinistryError::Locked(dir.display().to_string()),
+            LockError::Io(cause) => MinistryError::io("opening", &path)(cause),
+        })?;
         Ok(Workshop {
             dir: dir.into(),
             about,

@@ -6,7 +6,8 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    time::SystemTime,
+    thread,
+    time::{Duration, Instant, SystemTime},
 };
 
 use pishtar_catalog::BlobHash;
@@ -14,6 +15,11 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// sled's page cache: its default of 1 GiB would fill a small board.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
+
+/// How long the lock of a closed index may outlive it. sled gives it back by closing the file, and a
+/// child process that is just being started holds a copy of every open file for a moment. Without
+/// patience a sound index would be moved aside as damaged.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why the index cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +73,11 @@ impl HashedFile {
     }
 }
 
+/// sled says it in words only: the kind of its error is `Other`.
+fn is_locked(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(cause) if cause.to_string().contains("could not acquire lock"))
+}
+
 fn modified_ns(metadata: &fs::Metadata) -> u128 {
     let modified = metadata
         .modified()
@@ -114,12 +125,20 @@ impl Index {
     }
 
     fn try_open(folder: &Path) -> Result<Self, sled::Error> {
-        let db = sled::Config::new()
+        let config = sled::Config::new()
             .path(folder)
             .cache_capacity(CACHE_BYTES)
             // sled's own flusher holds up the closing of the store for as long as its period.
-            .flush_every_ms(None)
-            .open()?;
+            .flush_every_ms(None);
+        let give_up = Instant::now() + LOCK_PATIENCE;
+        let db = loop {
+            match config.open() {
+                Err(error) if is_locked(&error) && Instant::now() < give_up => {
+                    thread::sleep(Duration::from_millis(5));
+                }
+                opened => break opened?,
+            }
+        };
         Ok(Self {
             checked: db.open_tree("checked")?,
             hashed: db.open_tree("hashed")?,
@@ -182,6 +201,27 @@ mod tests {
         drop(index);
         let index = Index::open(&folder).unwrap();
         assert_eq!(index.checked_at("ministry"), Some(42));
+    }
+
+    #[test]
+    fn a_lock_that_lives_on_for_a_moment_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("index.sled");
+        let index = Index::open(&folder).unwrap();
+        index.set_checked_at("ministry", 42);
+        index.flush();
+        // What a child between fork and exec does with the lock: it outlives the owner's closing.
+        let together = std::sync::Arc::new(std::sync::Barrier::new(2));
+        let theirs = together.clone();
+        let closer = thread::spawn(move || {
+            theirs.wait();
+            drop(index);
+        });
+        together.wait();
+        let again = Index::open(&folder).unwrap();
+        assert_eq!(again.checked_at("ministry"), Some(42));
+        assert!(!dir.path().join("index.damaged").exists());
+        closer.join().unwrap();
     }
 
     #[test]

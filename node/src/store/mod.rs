@@ -2,5 +2,6 @@
 
 pub mod blobs;
 pub mod index;
+pub mod lock;
 pub mod records;
 pub mod trust;
