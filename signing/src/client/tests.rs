@@ -10,6 +10,7 @@ use super::*;
 mod attacks;
 mod model;
 mod search;
+mod upcoming;
 
 fn names(files: &[(MetaFile, Vec<u8>)]) -> Vec<String> {
     files.iter().map(|(file, _)| file.file_name()).collect()

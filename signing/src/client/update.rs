@@ -96,6 +96,18 @@ impl Update {
         }))
     }
 
+    /// Targets files that [`Update::next`] will ask for as far as it is known by now, in that order and beginning with
+    /// the present one, at most `most`; each with the most bytes to read of it.
+    ///
+    /// For who fetches over a slow line: ask for several at once, keep what comes early, and provide one after the other
+    /// as `next` names them. A file may yet turn out not to be needed. Before the snapshot is known there are none.
+    pub fn upcoming(&self, most: usize) -> Vec<(MetaFile, u64)> {
+        match (self.stage, &self.wanted) {
+            (Stage::Targets, Some(_)) => self.walk.upcoming(&self.set, most),
+            _ => Vec::new(),
+        }
+    }
+
     /// Takes the source's answer for the file that [`Update::next`] asked for.
     ///
     /// # Errors

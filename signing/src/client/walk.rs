@@ -130,10 +130,7 @@ impl Walk {
             let (file, meta) = listed(set, &visit.role)?;
             if !self.is_settled(set, &visit, &meta)? {
                 self.pending.push(Task::Visit(visit));
-                let max_bytes = meta
-                    .length
-                    .map_or(MAX_TARGETS_BYTES, |length| length.min(MAX_TARGETS_BYTES));
-                return Ok(Next::Fetch(file, max_bytes));
+                return Ok(Next::Fetch(file, most_bytes(&meta)));
             }
             if let Some(held) = set.targets.get(&visit.role) {
                 // 5.6.6
@@ -141,6 +138,26 @@ impl Walk {
             }
             self.arrive(set, visit)?;
         }
+    }
+
+    /// Files that visits queued by now need, in their order, at most `most`.
+    pub(super) fn upcoming(&self, set: &TrustedSet, most: usize) -> Vec<(MetaFile, u64)> {
+        let mut files: Vec<(MetaFile, u64)> = Vec::new();
+        for task in self.pending.iter().rev() {
+            let Task::Visit(visit) = task else { continue };
+            if files.len() >= most {
+                break;
+            }
+            // What is wrong with a listing or a delegation is said when the visit is made.
+            let Ok((file, meta)) = listed(set, &visit.role) else {
+                continue;
+            };
+            let settled = self.is_settled(set, visit, &meta).unwrap_or(true);
+            if !settled && files.iter().all(|(known, _)| *known != file) {
+                files.push((file, most_bytes(&meta)));
+            }
+        }
+        files
     }
 
     /// Takes the file of the visit at hand.
@@ -343,6 +360,12 @@ impl Walk {
             set.targets.remove(name);
         }
     }
+}
+
+/// How many bytes of a listed targets file to read.
+fn most_bytes(meta: &FileMeta) -> u64 {
+    meta.length
+        .map_or(MAX_TARGETS_BYTES, |length| length.min(MAX_TARGETS_BYTES))
 }
 
 pub(super) fn listed(
