@@ -27,7 +27,7 @@ use crate::{
         index::{Index, IndexError},
         lock::{FolderLock, LockError},
         records::{RecordOptions, RecordStore},
-        trust::{TrustStore, TrustStoreError},
+        trust::{TrustStore, TrustStoreError, how_to_seed},
     },
 };
 
@@ -102,7 +102,8 @@ pub enum StartError {
     },
     /// Trust state on disk fails verification.
     #[error(
-        "the trust state of {publisher} on disk does not verify: {cause}. Move {folder} aside and start once with --root to seed it again"
+        "the trust state of {publisher} on disk does not verify: {cause}. {}",
+        how_to_seed(publisher, folder)
     )]
     Trust {
         /// Whose state.
