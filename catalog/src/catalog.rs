@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use pishtar_signing::client::AcceptedRole;
 use pishtar_signing::metadata::{TargetFile, TargetPath, Targets};
 use pishtar_signing::record::CollectionKey;
 use serde::Serialize;
@@ -10,21 +11,28 @@ use serde::Serialize;
 use crate::MINISTRY;
 use crate::ids::{BlobHash, LessonId, Word};
 use crate::lesson::{Lesson, LessonFile};
-use crate::role::{self, Entry, RoleContents, Words};
+use crate::publishers::{PathPrefix, Publishers};
+use crate::revoked::Revoked;
+use crate::role::{self, Entry, RoleContents, Whose, Words};
 
 /// The name of the top-level targets role.
 const TOP_LEVEL: &str = "targets";
 
+/// The most problems of one role that are kept to be shown.
+const MAX_PROBLEMS: usize = 16;
+
 /// The lessons that verified metadata names at this moment.
 ///
-/// Always true: every lesson was signed by the role that its id names, and the hash index has exactly the
-/// files of the lessons held.
+/// Always true: every lesson was signed by the publisher and the role that its id names, and lies where that publisher
+/// may publish; the hash index has exactly the files of the lessons held.
 #[derive(Debug, Default)]
 pub struct Catalog {
     lessons: BTreeMap<LessonId, Arc<Lesson>>,
     roles: BTreeMap<(Word, Word), Role>,
     by_hash: BTreeSet<(BlobHash, LessonId, u16)>,
     collection: BTreeMap<Word, CollectionKey>,
+    publishers: Publishers,
+    revoked: Revoked,
     words: Words,
 }
 
@@ -34,6 +42,9 @@ struct Role {
     version: u64,
     files: Box<[BlobHash]>,
     lessons: BTreeSet<LessonId>,
+    /// The first of what was left out, and how much that was in all.
+    problems: Box<[Problem]>,
+    problem_count: usize,
 }
 
 /// What one update changed.
@@ -73,12 +84,30 @@ pub struct Problem {
     pub path: String,
     /// What is wrong with it.
     pub reason: String,
+    /// Whose path it is, where its publisher listed what it may not publish.
+    pub owner: Option<String>,
+}
+
+impl Problem {
+    /// Did the publisher list a path outside its own prefix?
+    pub fn is_scope_violation(&self) -> bool {
+        self.owner.is_some()
+    }
 }
 
 impl Catalog {
     /// An empty catalogue.
     pub fn new() -> Catalog {
         Catalog::default()
+    }
+
+    /// An empty catalogue in which these publishers may publish, whatever the ministry lists: to check one publisher's
+    /// folder by itself.
+    pub fn of(publishers: Publishers) -> Catalog {
+        Catalog {
+            publishers,
+            ..Catalog::default()
+        }
     }
 
     /// All lessons in id order.
@@ -135,6 +164,64 @@ impl Catalog {
         self.collection.get(publisher)
     }
 
+    /// The further publishers that the ministry lists now.
+    pub fn publishers(&self) -> &Publishers {
+        &self.publishers
+    }
+
+    /// The keys that the ministry revoked.
+    pub fn revoked(&self) -> &Revoked {
+        &self.revoked
+    }
+
+    /// Did the ministry revoke this ed25519 public key, whatever it was for?
+    pub fn is_revoked(&self, key: &[u8; 32]) -> bool {
+        self.revoked.contains(key)
+    }
+
+    /// What was left out of a publisher's catalogue: how much in all, and the first of it.
+    pub fn problems(&self, publisher: &str) -> (usize, impl Iterator<Item = &Problem>) {
+        let from = (Word::from(publisher), Word::default());
+        let roles = self
+            .roles
+            .range(from..)
+            .take_while(move |((whose, _), _)| whose.as_str() == publisher)
+            .map(|(_, role)| role);
+        let count = roles.clone().map(|role| role.problem_count).sum();
+        (count, roles.flat_map(|role| &role.problems))
+    }
+
+    /// Takes out everything of a publisher: its lessons are withdrawn.
+    pub fn remove_publisher(&mut self, publisher: &str) -> Diff {
+        let mut diff = Diff::default();
+        let roles: Vec<String> = self
+            .roles()
+            .filter(|(whose, ..)| *whose == publisher)
+            .map(|(_, role, _)| role.to_owned())
+            .collect();
+        for role in roles {
+            diff.merge(self.remove_role(publisher, &role));
+        }
+        diff
+    }
+
+    /// Withdraws the lessons of a publisher that lie outside its prefix as the ministry lists it now.
+    pub fn apply_prefix(&mut self, publisher: &str) -> Diff {
+        let prefix = prefix_of(&self.publishers, publisher);
+        let mut diff = Diff::default();
+        for ((whose, _), role) in &mut self.roles {
+            if whose.as_str() == publisher {
+                let inside = |id: &LessonId| prefix.as_ref().is_some_and(|p| p.covers(id.as_str()));
+                diff.withdrawn
+                    .extend(role.lessons.extract_if(.., |id| !inside(id)));
+            }
+        }
+        for id in &diff.withdrawn {
+            self.take(id);
+        }
+        diff
+    }
+
     /// Puts a newly verified role in place of the one held.
     ///
     /// A lesson whose targets are gone from the role is withdrawn: the role is newer than the one held by its
@@ -151,6 +238,23 @@ impl Catalog {
             role,
             version,
             targets.targets.iter().map(|(path, file)| entry(path, file)),
+            &[],
+        )
+    }
+
+    /// The same for a role as the TUF client accepted it, which left out the paths that the role's delegation does not cover.
+    pub fn accept_role(
+        &mut self,
+        publisher: &str,
+        accepted: &AcceptedRole,
+    ) -> (Diff, Vec<Problem>) {
+        let targets = accepted.targets.targets.iter();
+        self.replace(
+            publisher,
+            accepted.role.as_str(),
+            accepted.targets.version,
+            targets.map(|(path, file)| entry(path, file)),
+            &accepted.outside,
         )
     }
 
@@ -161,7 +265,7 @@ impl Catalog {
             return Diff::default();
         };
         if role == TOP_LEVEL {
-            self.collection.remove(publisher);
+            self.take_top(publisher, None, Publishers::default(), Revoked::default());
         }
         let withdrawn: Vec<LessonId> = old.lessons.into_iter().collect();
         for id in &withdrawn {
@@ -179,29 +283,41 @@ impl Catalog {
         role: &str,
         version: u64,
         entries: impl Iterator<Item = Entry<'a>>,
+        not_delegated: &[TargetPath],
     ) -> (Diff, Vec<Problem>) {
+        let prefix = prefix_of(&self.publishers, publisher);
+        let whose = Whose {
+            publisher,
+            role,
+            prefix: prefix.as_ref(),
+        };
         let contents = if role == TOP_LEVEL {
-            role::top_level(publisher, entries)
+            role::top_level(whose, entries)
         } else {
-            role::course(publisher, role, entries, &mut self.words)
+            role::course(whose, entries, &mut self.words)
         };
         let RoleContents {
             files,
             lessons,
-            problems,
+            mut problems,
             collection,
+            publishers,
+            revoked,
         } = contents;
+        let left_out = not_delegated
+            .iter()
+            .map(|path| whose.not_delegated(path.as_str()));
+        problems.extend(left_out);
         if role == TOP_LEVEL {
-            match collection {
-                Some(key) => self.collection.insert(publisher.into(), key),
-                None => self.collection.remove(publisher),
-            };
+            self.take_top(publisher, collection, publishers, revoked);
         }
         let kept = lessons.iter().map(|lesson| lesson.id.clone()).collect();
         let new = Role {
             version,
             files: files.into(),
             lessons: kept,
+            problem_count: problems.len(),
+            problems: problems.iter().take(MAX_PROBLEMS).cloned().collect(),
         };
         let old = self
             .roles
@@ -209,6 +325,23 @@ impl Catalog {
             .map(|old| old.lessons)
             .unwrap_or_default();
         (self.install(lessons, old), problems)
+    }
+
+    /// What the top-level role says beside lessons; of publishers and revoked keys only the ministry's word counts.
+    fn take_top(
+        &mut self,
+        publisher: &str,
+        collection: Option<CollectionKey>,
+        publishers: Publishers,
+        revoked: Revoked,
+    ) {
+        match collection {
+            Some(key) => self.collection.insert(publisher.into(), key),
+            None => self.collection.remove(publisher),
+        };
+        if publisher == MINISTRY {
+            (self.publishers, self.revoked) = (publishers, revoked);
+        }
     }
 
     /// Puts the lessons of one role in place of those with the ids `gone`.
@@ -248,6 +381,14 @@ impl Catalog {
             self.by_hash.remove(&(file.blake3, id.clone(), index));
         }
     }
+}
+
+/// Where a publisher may publish: the ministry below its own id, others where it says.
+fn prefix_of(publishers: &Publishers, publisher: &str) -> Option<PathPrefix> {
+    if publisher == MINISTRY {
+        return PathPrefix::whole(MINISTRY).ok();
+    }
+    Some(publishers.active(publisher)?.prefix.clone())
 }
 
 fn entry<'a>(path: &'a TargetPath, file: &'a TargetFile) -> Entry<'a> {

@@ -7,6 +7,8 @@ pub mod ids;
 pub mod import;
 pub mod lesson;
 pub mod media;
+pub mod publishers;
+pub mod revoked;
 mod role;
 pub mod search_text;
 pub mod selection;
@@ -16,6 +18,8 @@ pub use catalog::{Catalog, Diff, Problem};
 pub use ids::{BadId, BlobHash, LessonId, Word};
 pub use lesson::{Completion, Lesson, LessonFile, Localized, Part};
 pub use pishtar_signing::record::CollectionKey;
+pub use publishers::{PathPrefix, Publisher, Publishers};
+pub use revoked::Revoked;
 pub use selection::{BadSelection, Selection};
 
 /// The publisher id of the ministry, whose paths no other publisher may use.

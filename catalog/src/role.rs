@@ -5,9 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use pishtar_signing::record::CollectionKey;
 use serde_json::{Map, Value};
 
+use crate::MINISTRY;
 use crate::catalog::Problem;
 use crate::ids::{BlobHash, LessonId, Word, is_slug};
 use crate::lesson::{Lesson, LessonFile, Localized, Part};
+use crate::publishers::{PathPrefix, Publishers};
+use crate::revoked::Revoked;
 use crate::target::{self, LessonDraft};
 
 /// The most files of one lesson: main file, captions and worksheets in every language fit ten times over.
@@ -33,6 +36,59 @@ pub(crate) struct RoleContents {
     pub(crate) lessons: Vec<Lesson>,
     pub(crate) problems: Vec<Problem>,
     pub(crate) collection: Option<CollectionKey>,
+    pub(crate) publishers: Publishers,
+    pub(crate) revoked: Revoked,
+}
+
+/// Whose role is read, and where that publisher may publish.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Whose<'a> {
+    pub(crate) publisher: &'a str,
+    pub(crate) role: &'a str,
+    /// `None` for a publisher that nobody lists: it may publish nothing.
+    pub(crate) prefix: Option<&'a PathPrefix>,
+}
+
+impl Whose<'_> {
+    fn problem(&self, path: &str, reason: String) -> Problem {
+        let path = path.chars().take(300).collect();
+        Problem {
+            publisher: self.publisher.into(),
+            role: self.role.into(),
+            path,
+            reason,
+            owner: None,
+        }
+    }
+
+    /// The problem with a path that the role's delegation does not cover.
+    pub(crate) fn not_delegated(&self, path: &str) -> Problem {
+        self.outside(path).unwrap_or_else(|| {
+            let reason = format!("{} is not delegated this path", self.role);
+            self.problem(path, reason)
+        })
+    }
+
+    /// The problem with a path outside the prefix, named after whose path it is.
+    pub(crate) fn outside(&self, path: &str) -> Option<Problem> {
+        if self.prefix.is_some_and(|prefix| prefix.covers(path)) {
+            return None;
+        }
+        let owner = path.split('/').next().unwrap_or_default();
+        let owner: String = owner.chars().take(80).collect();
+        let allowed = match self.prefix {
+            Some(prefix) => format!("{} may publish at {prefix} only", self.publisher),
+            None => format!("the ministry does not list {}", self.publisher),
+        };
+        let reason = match owner == self.publisher {
+            true => allowed,
+            false => format!("it is a path of {owner}, and {allowed}"),
+        };
+        Some(Problem {
+            owner: Some(owner),
+            ..self.problem(path, reason)
+        })
+    }
 }
 
 /// Texts that many lessons share, each kept once.
@@ -52,8 +108,7 @@ impl Words {
 
 /// Reads the entries of a delegated (course) role; they come in sorted path order.
 pub(crate) fn course<'a>(
-    publisher: &str,
-    role: &str,
+    whose: Whose<'_>,
     entries: impl Iterator<Item = Entry<'a>>,
     words: &mut Words,
 ) -> RoleContents {
@@ -61,11 +116,13 @@ pub(crate) fn course<'a>(
     let mut lessons: BTreeMap<LessonId, Vec<Entry<'a>>> = BTreeMap::new();
     for entry in entries {
         out.files.push(target::blake3_of(entry.custom));
-        match lesson_of(publisher, role, entry.path) {
+        if let Some(violation) = whose.outside(entry.path) {
+            out.problems.push(violation);
+            continue;
+        }
+        match lesson_of(whose.publisher, whose.role, entry.path) {
             Ok(id) => lessons.entry(id).or_default().push(entry),
-            Err(reason) => out
-                .problems
-                .push(problem(publisher, role, entry.path, reason)),
+            Err(reason) => out.problems.push(whose.problem(entry.path, reason)),
         }
     }
     for (id, entries) in lessons {
@@ -75,55 +132,72 @@ pub(crate) fn course<'a>(
                 out.problems.extend(
                     left_out
                         .into_iter()
-                        .map(|(path, reason)| problem(publisher, role, path, reason)),
+                        .map(|(path, reason)| whose.problem(path, reason)),
                 );
             }
-            Err(reason) => out.problems.push(problem(publisher, role, &id, reason)),
+            Err(reason) => out.problems.push(whose.problem(&id, reason)),
         }
     }
     out
 }
 
-/// Reads the entries of the top-level targets role: no lessons, but the collection key.
+/// Reads the entries of the top-level targets role: no lessons, but the collection key, and of the ministry the further
+/// publishers and the revoked keys.
 pub(crate) fn top_level<'a>(
-    publisher: &str,
+    whose: Whose<'_>,
     entries: impl Iterator<Item = Entry<'a>>,
 ) -> RoleContents {
     let mut out = RoleContents::default();
-    let collection = format!("{publisher}/collection.json");
     for entry in entries {
         out.files.push(target::blake3_of(entry.custom));
-        if entry.path != collection {
+        if let Some(violation) = whose.outside(entry.path) {
+            out.problems.push(violation);
             continue;
         }
-        match entry
-            .custom
-            .get("collection")
-            .map(|value| serde_json::from_value(value.clone()))
-        {
-            Some(Ok(key)) => out.collection = Some(key),
-            Some(Err(error)) => {
-                let reason = format!("its collection key is malformed: {error}");
-                out.problems
-                    .push(problem(publisher, "targets", entry.path, reason));
-            }
-            None => {
-                let reason = "it has no member custom.collection".to_owned();
-                out.problems
-                    .push(problem(publisher, "targets", entry.path, reason));
-            }
-        }
+        let Some(name) = entry
+            .path
+            .strip_prefix(whose.publisher)
+            .and_then(|rest| rest.strip_prefix('/'))
+        else {
+            continue;
+        };
+        let said = match (name, whose.publisher == MINISTRY) {
+            ("collection.json", _) => out.take_collection(entry.custom),
+            ("publishers.json", true) => out.take_publishers(entry.custom),
+            ("revoked.json", true) => out.take_revoked(entry.custom),
+            _ => Vec::new(),
+        };
+        let problems = said
+            .into_iter()
+            .map(|reason| whose.problem(entry.path, reason));
+        out.problems.extend(problems);
     }
     out
 }
 
-fn problem(publisher: &str, role: &str, path: &str, reason: String) -> Problem {
-    let path = path.chars().take(300).collect();
-    Problem {
-        publisher: publisher.into(),
-        role: role.into(),
-        path,
-        reason,
+impl RoleContents {
+    fn take_collection(&mut self, custom: &Map<String, Value>) -> Vec<String> {
+        let read = custom
+            .get("collection")
+            .map(|value| serde_json::from_value(value.clone()));
+        match read {
+            Some(Ok(key)) => self.collection = Some(key),
+            Some(Err(error)) => return vec![format!("its collection key is malformed: {error}")],
+            None => return vec!["it has no member custom.collection".to_owned()],
+        }
+        Vec::new()
+    }
+
+    fn take_publishers(&mut self, custom: &Map<String, Value>) -> Vec<String> {
+        let (list, problems) = Publishers::read(custom.get("publishers").unwrap_or(&Value::Null));
+        self.publishers = list;
+        problems.iter().map(ToString::to_string).collect()
+    }
+
+    fn take_revoked(&mut self, custom: &Map<String, Value>) -> Vec<String> {
+        let (list, problems) = Revoked::read(custom.get("revoked").unwrap_or(&Value::Null));
+        self.revoked = list;
+        problems
     }
 }
 

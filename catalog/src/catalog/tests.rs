@@ -156,7 +156,7 @@ fn a_blob_of_several_lessons_stays_until_the_last_is_gone() {
 
 #[test]
 fn the_ministry_speaks_for_a_blob_that_others_list_too() {
-    let mut catalog = Catalog::new();
+    let mut catalog = listing(json!([listed("a-school", "a-school/")]));
     let school = World::new()
         .file("a-school/math-6-sq/x", "main.mp4", Part::Main, "same")
         .0;
@@ -334,4 +334,158 @@ fn parts_of_a_later_format_are_kept_as_other() {
     let (_, problems) = catalog.replace_role("ministry", COURSE, 1, &world.0);
     assert_eq!(problems, []);
     assert_eq!(catalog.lesson(&id("a")).unwrap().files[1].part, Part::Other);
+}
+
+/// An entry of `ministry/publishers.json`.
+fn listed(id: &str, prefix: &str) -> Value {
+    json!({"id": id, "name": {"sq": "Shkolla"}, "first_root": "07".repeat(32), "prefix": prefix})
+}
+
+fn list(publishers: Value) -> Targets {
+    World::new()
+        .raw(
+            "ministry/publishers.json",
+            json!({"publishers": publishers}),
+        )
+        .0
+}
+
+/// A catalogue whose ministry lists these publishers.
+fn listing(publishers: Value) -> Catalog {
+    let mut catalog = Catalog::new();
+    catalog.replace_role("ministry", "targets", 1, &list(publishers));
+    catalog
+}
+
+fn school_lesson(world: World, id: &str) -> World {
+    world.file(id, "main.mp4", Part::Main, id)
+}
+
+#[test]
+fn a_path_outside_the_prefix_is_refused_by_name_and_the_rest_counts() {
+    let mut catalog = listing(json!([
+        listed("school", "school/"),
+        listed("other", "other/math-6-sq/")
+    ]));
+    catalog.replace_role("ministry", COURSE, 1, &World::new().lesson("x", "x").0);
+    let ids = [
+        "ministry/math-6-sq/x",
+        "other/math-6-sq/x",
+        "school/math-6-sq/own",
+    ];
+    let world = ids.into_iter().fold(World::new(), school_lesson);
+    let (diff, problems) = catalog.replace_role("school", COURSE, 1, &world.0);
+    assert_eq!(diff.added, [id_of("school/math-6-sq/own")]);
+    let owners: Vec<_> = problems.iter().map(|p| p.owner.as_deref()).collect();
+    assert_eq!(owners, [Some("ministry"), Some("other")]);
+    assert_eq!(
+        problems[0].to_string(),
+        "ministry/math-6-sq/x/main.mp4 in role math-6-sq of school is left out: it is a path of ministry, and school may publish at school/ only"
+    );
+    let (count, kept) = catalog.problems("school");
+    assert_eq!((count, kept.count()), (2, 2));
+    let ministrys = catalog.lesson(&id_of("ministry/math-6-sq/x")).unwrap();
+    assert_eq!(ministrys.main().blake3, BlobHash::of(b"x"));
+
+    let elsewhere = school_lesson(World::new(), "other/bio-6-sq/x").0;
+    let (diff, problems) = catalog.replace_role("other", "bio-6-sq", 1, &elsewhere);
+    assert!(diff.is_empty() && problems[0].is_scope_violation());
+}
+
+#[test]
+fn the_list_and_the_revoked_keys_are_the_ministrys_word_alone() {
+    let key = "09".repeat(32);
+    let raw = |world: World, whose: &str| {
+        world
+            .raw(
+                &format!("{whose}/publishers.json"),
+                json!({"publishers": [listed("thief", "thief/")]}),
+            )
+            .raw(
+                &format!("{whose}/revoked.json"),
+                json!({"revoked": [{"key": key, "kind": "node"}]}),
+            )
+    };
+    let mut catalog = listing(json!([listed("school", "school/")]));
+    for whose in ["school", "ministry"] {
+        let top = raw(World::new(), whose).0;
+        let (_, problems) = catalog.replace_role("school", "targets", 1, &top);
+        assert_eq!(
+            problems.iter().any(Problem::is_scope_violation),
+            whose == "ministry"
+        );
+        assert!(catalog.publishers().get("thief").is_none());
+        assert!(!catalog.is_revoked(&[9; 32]));
+    }
+    catalog.replace_role("ministry", "targets", 2, &raw(World::new(), "ministry").0);
+    assert!(catalog.publishers().active("thief").is_some());
+    assert!(catalog.is_revoked(&[9; 32]));
+}
+
+#[test]
+fn a_publisher_that_is_revoked_or_narrowed_loses_its_lessons() {
+    let mut catalog = listing(json!([listed("school", "school/")]));
+    let ids = ["school/math-6-sq/a", "school/bio-6-sq/b"].map(id_of);
+    for (id, role) in ids.iter().zip([COURSE, "bio-6-sq"]) {
+        let world = school_lesson(World::new(), id.as_str()).0;
+        catalog.replace_role("school", role, 1, &world);
+    }
+    let narrowed = list(json!([listed("school", "school/bio-6-sq/")]));
+    catalog.replace_role("ministry", "targets", 2, &narrowed);
+    assert_eq!(catalog.apply_prefix("school").withdrawn, [ids[0].clone()]);
+    assert_eq!(catalog.lessons().len(), 1);
+    assert_eq!(
+        catalog.remove_publisher("school").withdrawn,
+        [ids[1].clone()]
+    );
+    assert_eq!(
+        catalog.files(&BlobHash::of(b"school/bio-6-sq/b")).count(),
+        0
+    );
+
+    let mut entry = listed("school", "school/");
+    entry["revoked"] = json!("its keys were stolen");
+    let revoked = list(json!([entry]));
+    catalog.replace_role("ministry", "targets", 3, &revoked);
+    let world = school_lesson(World::new(), ids[0].as_str()).0;
+    let (diff, problems) = catalog.replace_role("school", COURSE, 2, &world);
+    assert!(diff.is_empty() && problems[0].to_string().contains("does not list school"));
+}
+
+fn id_of(text: &str) -> LessonId {
+    LessonId::new(text).unwrap()
+}
+
+proptest::proptest! {
+    /// Whatever other publishers sign, in whatever order, a ministry lesson id means what the ministry signed.
+    #[test]
+    fn no_sequence_of_catalogues_shadows_a_ministry_lesson(
+        steps in proptest::collection::vec((0..3usize, 0..3usize, proptest::collection::vec(0..6usize, 0..4)), 1..12)
+    ) {
+        let mut catalog = listing(json!([
+            listed("school", "school/"),
+            listed("a-town", "a-town/math-6-sq/")
+        ]));
+        let ministry = ["x", "y"].into_iter().fold(World::new(), |world, slug| world.lesson(slug, slug)).0;
+        catalog.replace_role("ministry", COURSE, 1, &ministry);
+        let expected: Vec<_> = catalog.lessons().cloned().collect();
+        let paths = [
+            "ministry/math-6-sq/x", "ministry/math-6-sq/y", "ministry/math-6-sq/z",
+            "school/math-6-sq/x", "a-town/math-6-sq/x", "stranger/math-6-sq/x",
+        ];
+        for (version, (whose, role, listed)) in (2..).zip(&steps) {
+            let whose = ["school", "a-town", "stranger"][*whose];
+            let role = [COURSE, "targets", "bio-6-sq"][*role];
+            let world = listed.iter().fold(World::new(), |world, at| {
+                world.file(paths[*at], "main.mp4", Part::Main, "x")
+            });
+            catalog.replace_role(whose, role, version, &world.0);
+            let ministrys: Vec<_> = catalog.lessons().filter(|l| &*l.publisher == "ministry").cloned().collect();
+            proptest::prop_assert_eq!(&ministrys, &expected);
+            let strangers = catalog.lessons().filter(|l| !l.id.starts_with(&format!("{}/", &*l.publisher))).count();
+            proptest::prop_assert_eq!(strangers, 0);
+            proptest::prop_assert!(!catalog.lessons().any(|l| &*l.publisher == "stranger"));
+            proptest::prop_assert_eq!(&*catalog.file(&BlobHash::of(b"x")).unwrap().0.publisher, "ministry");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::{fs, io, path::Path};
 
+use pishtar_catalog::MINISTRY;
 use rust_embed::RustEmbed;
 
 #[derive(RustEmbed)]
@@ -83,7 +84,15 @@ mod tests {
             dir: dir.clone(),
             to: None,
         };
-        for command in [Do::Init { dir: dir.clone() }, add, sign, publish] {
+        for command in [
+            Do::Init {
+                dir: dir.clone(),
+                publisher: MINISTRY.into(),
+            },
+            add,
+            sign,
+            publish,
+        ] {
             run(command).unwrap();
         }
         let now = jiff::Timestamp::now().as_second();

@@ -6,6 +6,8 @@ use std::path::Path;
 use pishtar_catalog::import::{EXAMPLE_HEADER, ImportErrors, TABLE_NAME};
 use pishtar_signing::repository::RepositoryError;
 
+use super::publisher::PublisherError;
+
 /// Why a `pishtar ministry` command did not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum MinistryError {
@@ -95,6 +97,9 @@ pub enum MinistryError {
     /// The staged metadata is damaged or cannot be edited so.
     #[error("the workshop's metadata: {0}")]
     Repository(#[from] RepositoryError),
+    /// The list of publishers or of revoked devices.
+    #[error(transparent)]
+    Publisher(#[from] PublisherError),
     /// A published folder that does not verify.
     #[error("{0}")]
     NotVerified(String),
@@ -121,6 +126,7 @@ impl MinistryError {
                 | MinistryError::NoTable(_)
                 | MinistryError::UnknownLesson { .. }
                 | MinistryError::UnknownRole { .. }
+                | MinistryError::Publisher(_)
         )
     }
 

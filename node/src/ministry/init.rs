@@ -2,17 +2,17 @@
 
 use std::path::Path;
 
-use pishtar_catalog::BlobHash;
+use pishtar_catalog::{MINISTRY, PathPrefix};
 use pishtar_signing::UnixSeconds;
 use pishtar_signing::key::SigningKey;
-use pishtar_signing::metadata::{Hashes, TargetFile, TargetPath};
+use pishtar_signing::metadata::{TargetFile, TargetPath};
 use pishtar_signing::record::CollectionKey;
 use pishtar_signing::repository::{NewRepository, Repository, Signatories};
-use serde_json::{Map, json};
 
 use super::error::MinistryError;
-use super::files;
+use super::inline;
 use super::keys;
+use super::publisher::PublisherError;
 use super::roles::{OFFLINE_LIFETIME, Staged};
 use super::workshop::{Workshop, create_dir};
 
@@ -20,7 +20,8 @@ use super::workshop::{Workshop, create_dir};
 const ROOT_KEYS: usize = 3;
 const ROOT_THRESHOLD: u64 = 2;
 
-pub(super) fn init(dir: &Path, now: UnixSeconds) -> Result<String, MinistryError> {
+pub(super) fn init(dir: &Path, publisher: &str, now: UnixSeconds) -> Result<String, MinistryError> {
+    PathPrefix::whole(publisher).map_err(PublisherError::Bad)?;
     create_dir(dir)?;
     let mut entries = std::fs::read_dir(dir).map_err(MinistryError::io("reading", dir))?;
     if entries.next().is_some() {
@@ -34,9 +35,8 @@ pub(super) fn init(dir: &Path, now: UnixSeconds) -> Result<String, MinistryError
         .collect::<Result<Vec<_>, _>>()?;
     let (targets, snapshot, timestamp) = (make("targets")?, make("snapshot")?, make("timestamp")?);
     let courses = make("courses")?;
-    let collection = keys::create_collection(&keys_dir, 1)?;
 
-    let workshop = Workshop::create(dir, keys::public_bytes(&courses))?;
+    let workshop = Workshop::create(dir, publisher, keys::public_bytes(&courses))?;
     let expires = now + OFFLINE_LIFETIME;
     let mut repository = Repository::create(NewRepository {
         root: Signatories {
@@ -49,8 +49,11 @@ pub(super) fn init(dir: &Path, now: UnixSeconds) -> Result<String, MinistryError
         root_expires: expires,
         targets_expires: expires,
     })?;
-    let (path, file) = store_collection(&workshop, &collection.public())?;
-    repository.edit_targets(expires, |targets| drop(targets.insert(path, file)))?;
+    if publisher == MINISTRY {
+        let collection = keys::create_collection(&keys_dir, 1)?;
+        let (path, file) = store_collection(&workshop, &collection.public())?;
+        repository.edit_targets(expires, |targets| drop(targets.insert(path, file)))?;
+    }
     Staged::new(&workshop, repository).save()?;
     Ok(words(&workshop))
 }
@@ -60,36 +63,33 @@ pub(super) fn store_collection(
     workshop: &Workshop,
     key: &CollectionKey,
 ) -> Result<(TargetPath, TargetFile), MinistryError> {
-    let mut bytes = serde_json::to_vec(key).expect("numbers and hex strings are JSON");
-    bytes.push(b'\n');
-    let hashes = Hashes::of(&bytes);
-    files::store_bytes(workshop, &hashes, &bytes)?;
-    let mut custom = Map::new();
-    custom.insert("collection".into(), json!(key));
-    custom.insert("blake3".into(), json!(BlobHash::of(&bytes)));
-    let path = TargetPath::new(format!("{}/collection.json", workshop.about.publisher))
-        .expect("it is short");
-    Ok((
-        path,
-        TargetFile {
-            length: bytes.len() as u64,
-            hashes,
-            custom,
-            extra: Map::new(),
-        },
-    ))
+    inline::store(workshop, "collection.json", "collection", key)
 }
 
 fn words(workshop: &Workshop) -> String {
     let dir = workshop.shown();
+    let (collection, note) = match &*workshop.about.publisher {
+        MINISTRY => (
+            "\x20 collection               opens learners' records: only the collector needs it, keep a copy in a safe\n",
+            String::new(),
+        ),
+        publisher => (
+            "",
+            format!(
+                "\nAfter the first publication bring {dir}/published/metadata/1.root.json to the ministry, \
+                 which lists it with: pishtar ministry publisher add … --id {publisher} --root 1.root.json"
+            ),
+        ),
+    };
     format!(
-        "The workshop {dir} is ready.\n\
+        "The workshop {dir} of {} is ready.\n\
          Secret keys are in {dir}/keys:\n\
          \x20 root-1, root-2, root-3   any two sign the root. After the first publication move them to three sticks in three safes\n\
          \x20 targets                  signs the list of courses. Keep it offline too\n\
          \x20 courses                  signs lessons\n\
          \x20 snapshot, timestamp      needed at every publication\n\
-         \x20 collection               opens learners' records: only the collector needs it, keep a copy in a safe\n\
-         Next: pishtar ministry add {dir} --from FOLDER --csv FILE, then sign {dir}, then publish {dir}"
+         {collection}\
+         Next: pishtar ministry add {dir} --from FOLDER --csv FILE, then sign {dir}, then publish {dir}{note}",
+        workshop.about.publisher
     )
 }

@@ -5,11 +5,14 @@
 //! role behind.
 
 mod add;
+mod device;
 mod error;
 mod files;
 mod init;
+mod inline;
 mod keys;
 mod publish;
+mod publisher;
 mod roles;
 mod rotate;
 mod sign;
@@ -21,9 +24,12 @@ mod workshop;
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use pishtar_catalog::MINISTRY;
 use pishtar_signing::UnixSeconds;
 
+pub use device::DeviceCommand;
 pub use error::MinistryError;
+pub use publisher::{PublisherCommand, PublisherError};
 pub use verify::{Verified, verify};
 
 /// The table's columns, as `add --help` explains them; the whole rules are in `pishtar_catalog::import`.
@@ -48,6 +54,9 @@ pub enum MinistryCommand {
     Init {
         /// The folder of the workshop, new or empty
         dir: PathBuf,
+        /// For a municipality or a school that publishes beside the ministry: its id
+        #[arg(long, value_name = "ID", default_value = MINISTRY)]
+        publisher: String,
     },
     /// Add or change lessons: a folder of files and a table that describes them
     #[command(after_help = TABLE_HELP)]
@@ -112,6 +121,12 @@ pub enum MinistryCommand {
         #[arg(long)]
         replace: Option<String>,
     },
+    /// Municipalities and schools that publish beside the ministry
+    #[command(subcommand)]
+    Publisher(PublisherCommand),
+    /// Lost devices
+    #[command(subcommand)]
+    Device(DeviceCommand),
     /// Say what is signed, what waits, and what expires when
     Status {
         /// The folder of the workshop
@@ -126,7 +141,7 @@ pub enum MinistryCommand {
 pub fn run(command: MinistryCommand) -> Result<(), MinistryError> {
     let now = now();
     let said = match command {
-        MinistryCommand::Init { dir } => init::init(&dir, now),
+        MinistryCommand::Init { dir, publisher } => init::init(&dir, &publisher, now),
         MinistryCommand::Add {
             dir,
             from,
@@ -154,6 +169,8 @@ pub fn run(command: MinistryCommand) -> Result<(), MinistryError> {
         MinistryCommand::Rotate { dir, role, replace } => {
             rotate::rotate(&dir, &role, replace.as_deref(), now)
         }
+        MinistryCommand::Publisher(command) => publisher::run(command, now),
+        MinistryCommand::Device(command) => device::run(command, now),
         MinistryCommand::Status { dir } => status::status(&dir, now),
     }?;
     println!("{}", said.trim_end());
@@ -165,5 +182,7 @@ fn now() -> UnixSeconds {
     jiff::Timestamp::now().as_second()
 }
 
+#[cfg(test)]
+mod publisher_tests;
 #[cfg(test)]
 mod tests;

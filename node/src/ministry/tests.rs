@@ -33,7 +33,7 @@ impl Bench {
     fn empty() -> Bench {
         let temporary = tempfile::tempdir().unwrap();
         let dir = temporary.path().join("workshop");
-        init::init(&dir, NOW).unwrap();
+        init::init(&dir, MINISTRY, NOW).unwrap();
         Bench {
             out: dir.join("published"),
             dir,
@@ -362,7 +362,7 @@ fn wrong_folders_are_named() {
         "{error}"
     );
     assert!(matches!(
-        init::init(&bench.dir, NOW),
+        init::init(&bench.dir, MINISTRY, NOW),
         Err(MinistryError::NotEmpty(_))
     ));
     let open = Workshop::open(&bench.dir).unwrap();

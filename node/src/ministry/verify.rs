@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
-use pishtar_catalog::{BlobHash, Catalog, MINISTRY, target};
+use pishtar_catalog::{BlobHash, Catalog, MINISTRY, Publisher, Publishers, target};
 use pishtar_signing::UnixSeconds;
 use pishtar_signing::client::{Fetched, MetaRole, Outcome, Policy, Step, TrustedSet};
 use pishtar_signing::metadata::{TargetFile, TargetPath, format_utc};
@@ -72,9 +72,10 @@ pub fn verify(
     };
     let root = std::fs::read(&first_root).map_err(not_there)?;
     let outcome = update(out, &root, now)?;
+    let publisher = publisher_of(&outcome);
     let mut judge = Judge {
         out,
-        catalog: Catalog::new(),
+        catalog: catalog_for(&publisher),
         faults: Vec::new(),
         files: 0,
         bytes: 0,
@@ -87,7 +88,7 @@ pub fn verify(
                 .push(format!("{path}: role {} may not list it", accepted.role));
         }
         let (_, problems) = judge.catalog.replace_role(
-            MINISTRY,
+            &publisher,
             accepted.role.as_str(),
             accepted.targets.version,
             &accepted.targets,
@@ -113,6 +114,25 @@ pub fn verify(
         bytes: judge.bytes,
         fresh_until: outcome.set.fresh_until().unwrap_or(now),
     })
+}
+
+/// Whose catalogue it is, by its first path: a path of anybody else is then a fault.
+fn publisher_of(outcome: &Outcome) -> String {
+    let first = outcome
+        .targets()
+        .find_map(|role| Some(role.targets.targets.keys().next()?.to_string()));
+    let id = first.as_deref().and_then(|path| path.split('/').next());
+    id.unwrap_or(MINISTRY).to_owned()
+}
+
+fn catalog_for(publisher: &str) -> Catalog {
+    let mut list = Publishers::default();
+    let name = [("und".to_owned(), publisher.to_owned())].into();
+    if let Ok(entry) = Publisher::new(publisher, name, [0; 32], &format!("{publisher}/")) {
+        // An empty list has room for one.
+        let _ = list.insert(entry);
+    }
+    Catalog::of(list)
 }
 
 /// The client workflow against the folder.

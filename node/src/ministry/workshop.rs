@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use pishtar_catalog::{LessonId, MINISTRY};
+use pishtar_catalog::LessonId;
 use pishtar_signing::UnixSeconds;
 use serde::{Deserialize, Serialize};
 
@@ -40,9 +40,13 @@ pub(super) struct About {
 
 impl Workshop {
     /// Makes the folders of a new workshop.
-    pub(super) fn create(dir: &Path, courses_key: [u8; 32]) -> Result<Workshop, MinistryError> {
+    pub(super) fn create(
+        dir: &Path,
+        publisher: &str,
+        courses_key: [u8; 32],
+    ) -> Result<Workshop, MinistryError> {
         let about = About {
-            publisher: MINISTRY.into(),
+            publisher: publisher.into(),
             courses_key,
             published: BTreeMap::new(),
             expires: BTreeMap::new(),
