@@ -3,6 +3,7 @@
 //! Edit roles, [`Repository::sign`] what [`Repository::status`] says is missing, [`Repository::build_snapshot`], sign,
 //! [`Repository::build_timestamp`], sign, [`Repository::publish`]. Between any two of these the state may be carried
 //! as files: [`Repository::files`] there, [`Repository::load`] back, so that offline keys sign on another machine.
+//! Loading may leave out the files of roles that nobody will edit: a country's catalogue costs what changes in it.
 //!
 //! Always true: a version that a snapshot lists is never given other content; an edit makes the next version and
 //! drops its signatures. A draft that no snapshot lists yet is edited in place.
@@ -15,11 +16,12 @@ use crate::UnixSeconds;
 use crate::client::{MetaFile, MetaRole};
 use crate::key::{PublicKey, RoleKeys};
 use crate::metadata::{
-    DelegatedRole, Delegations, Document, Envelope, FileMeta, RoleName, Root, SPEC_VERSION, Scope,
-    Snapshot, TargetFile, TargetPath, Targets, Timestamp,
+    Document, Envelope, FileMeta, RoleName, Root, SPEC_VERSION, Snapshot, Targets, Timestamp,
 };
 
+mod edit;
 mod error;
+mod load;
 mod publish;
 mod sign;
 
@@ -31,8 +33,11 @@ pub use sign::{Requirement, SignatureStatus};
 pub struct Repository {
     /// Consecutive versions, all but perhaps the last complete; never empty.
     roots: Vec<Signed<Root>>,
-    /// The top-level role, always there, and the delegated ones.
+    /// The top-level role, always there, and the delegated ones that are loaded.
     targets: BTreeMap<RoleName, Signed<Targets>>,
+    /// Delegated roles that are not loaded: the file is the one listed here and in the snapshot, and its delegation is as
+    /// it was when that snapshot was made. Never one that is in `targets`.
+    kept: BTreeMap<RoleName, FileMeta>,
     snapshot: Option<Signed<Snapshot>>,
     timestamp: Option<Signed<Timestamp>>,
 }
@@ -120,6 +125,7 @@ impl Repository {
         Ok(Repository {
             roots: vec![Signed::new(root)?],
             targets: BTreeMap::from([(RoleName::targets(), top)]),
+            kept: BTreeMap::new(),
             snapshot: None,
             timestamp: None,
         })
@@ -130,16 +136,18 @@ impl Repository {
         &self.newest_root().envelope.document
     }
 
-    /// The newest content of a targets role, which may be a draft.
+    /// The newest content of a targets role, which may be a draft; `None` also while it is not loaded.
     pub fn targets(&self, role: &RoleName) -> Option<&Targets> {
         self.targets
             .get(role)
             .map(|signed| &signed.envelope.document)
     }
 
-    /// The delegated roles.
+    /// The delegated roles, in order, loaded or not.
     pub fn roles(&self) -> impl Iterator<Item = &RoleName> {
-        self.targets.keys().filter(|name| !name.is_top())
+        let loaded = self.targets.keys().filter(|name| !name.is_top());
+        let all: BTreeSet<&RoleName> = loaded.chain(self.kept.keys()).collect();
+        all.into_iter()
     }
 
     /// The newest version of a role.
@@ -149,147 +157,42 @@ impl Repository {
             MetaRole::Timestamp => self.timestamp.as_ref().map(Signed::version),
             MetaRole::Snapshot => self.snapshot.as_ref().map(Signed::version),
             MetaRole::Targets => self.targets.get("targets").map(Signed::version),
-            MetaRole::Delegated(name) => self.targets.get(name).map(Signed::version),
+            MetaRole::Delegated(name) => match self.targets.get(name) {
+                Some(signed) => Some(signed.version()),
+                None => self.kept.get(name).map(|meta| meta.version),
+            },
         }
     }
 
-    /// Edits the root. Signed by the thresholds of both the previous and the new key lists before it can be published.
-    /// Other roles whose keys changed get a new version, to be signed by their new keys.
-    ///
-    /// # Errors
-    /// [`RepositoryError::Metadata`] when the result has no canonical form.
-    pub fn edit_root(
-        &mut self,
-        expires: UnixSeconds,
-        edit: impl FnOnce(&mut Root),
-    ) -> Result<(), RepositoryError> {
-        let mut root = self.root().clone();
-        let published = self.is_complete(&MetaRole::Root);
-        root.version += u64::from(published);
-        root.expires = expires;
-        edit(&mut root);
-        let used = |id: &_| {
-            [&root.root, &root.timestamp, &root.snapshot, &root.targets]
-                .iter()
-                .any(|r| r.keyids.contains(id))
-        };
-        let unused: Vec<_> = root.keys.keys().filter(|id| !used(id)).cloned().collect();
-        for id in unused {
-            root.keys.remove(&id);
+    /// When the newest file of a role expires; `None` also while it is not loaded.
+    pub fn expires(&self, role: &MetaRole) -> Option<UnixSeconds> {
+        match role {
+            MetaRole::Root => Some(self.root().expires),
+            MetaRole::Timestamp => Some(self.timestamp.as_ref()?.envelope.document.expires),
+            MetaRole::Snapshot => Some(self.snapshot.as_ref()?.envelope.document.expires),
+            MetaRole::Targets => Some(self.top().expires),
+            MetaRole::Delegated(name) => self.targets(name).map(|targets| targets.expires),
         }
-        let signed = Signed::new(root)?;
-        if !published {
-            self.roots.pop();
-        }
-        self.roots.push(signed);
-        self.reissue(&RoleName::targets())
     }
 
-    /// Gives a top-level role other keys: an edit of the root.
-    ///
-    /// # Errors
-    /// [`RepositoryError::Threshold`] when the role could never be signed; [`RepositoryError::UnknownRole`] for a
-    /// delegated role, whose keys [`Repository::set_role`] sets.
-    pub fn rotate(
-        &mut self,
-        role: &MetaRole,
-        to: &Signatories,
-        expires: UnixSeconds,
-    ) -> Result<(), RepositoryError> {
-        let keys = to.role_keys()?;
-        if let MetaRole::Delegated(_) = role {
-            return Err(RepositoryError::UnknownRole { role: role.clone() });
-        }
-        self.edit_root(expires, |root| {
-            root.keys
-                .extend(to.keys.iter().map(|key| (key.id(), key.clone())));
-            match role {
-                MetaRole::Root => root.root = keys,
-                MetaRole::Timestamp => root.timestamp = keys,
-                MetaRole::Snapshot => root.snapshot = keys,
-                MetaRole::Targets | MetaRole::Delegated(_) => root.targets = keys,
+    /// The keys that may sign a role now, and how many must: for a root draft the new ones.
+    pub fn signatories(&self, role: &MetaRole) -> Option<Signatories> {
+        let root = self.root();
+        let (keys, role) = match role {
+            MetaRole::Root => (&root.keys, &root.root),
+            MetaRole::Timestamp => (&root.keys, &root.timestamp),
+            MetaRole::Snapshot => (&root.keys, &root.snapshot),
+            MetaRole::Targets => (&root.keys, &root.targets),
+            MetaRole::Delegated(name) => {
+                let delegations = self.top().delegations.as_ref()?;
+                (&delegations.keys, &delegations.role(name)?.keys)
             }
+        };
+        let listed = role.keyids.iter().filter_map(|id| keys.get(id).cloned());
+        Some(Signatories {
+            keys: listed.collect(),
+            threshold: role.threshold,
         })
-    }
-
-    /// Edits the files that the top-level role itself vouches for. Says whether anything changed.
-    ///
-    /// # Errors
-    /// [`RepositoryError::Metadata`] when the result has no canonical form (a fraction in a custom field).
-    pub fn edit_targets(
-        &mut self,
-        expires: UnixSeconds,
-        edit: impl FnOnce(&mut BTreeMap<TargetPath, TargetFile>),
-    ) -> Result<bool, RepositoryError> {
-        let mut targets = self.top().clone();
-        edit(&mut targets.targets);
-        self.put(RoleName::targets(), targets, expires)
-    }
-
-    /// Adds a delegated role below the top-level one or replaces its content, keys and scope. Says whether its content
-    /// changed; the same content again makes no new version.
-    ///
-    /// # Errors
-    /// [`RepositoryError::OutOfScope`] for a file that `scope` does not cover: clients would ignore it.
-    /// [`RepositoryError::Threshold`] when the role could never be signed.
-    pub fn set_role(
-        &mut self,
-        name: &RoleName,
-        signatories: &Signatories,
-        scope: Scope,
-        files: BTreeMap<TargetPath, TargetFile>,
-        expires: UnixSeconds,
-    ) -> Result<bool, RepositoryError> {
-        if name.is_top() {
-            return Err(RepositoryError::UnknownRole {
-                role: MetaRole::Targets,
-            });
-        }
-        if let Some(path) = files.keys().find(|path| !scope.covers(path)) {
-            return Err(RepositoryError::OutOfScope {
-                role: name.clone(),
-                path: path.clone(),
-            });
-        }
-        let keys = signatories.role_keys()?;
-        let mut content = self
-            .targets(name)
-            .cloned()
-            .unwrap_or_else(|| Targets::empty(0, expires));
-        content.targets = files;
-        let changed = self.put(name.clone(), content, expires)?;
-        self.delegate(name, signatories, keys, scope)?;
-        self.reissue(name)?;
-        Ok(changed)
-    }
-
-    /// Ends a delegation. The snapshot goes on listing the role's last version, as TUF 5.5.5 demands. Says whether there was one.
-    ///
-    /// # Errors
-    /// As [`Repository::edit_targets`].
-    pub fn remove_role(&mut self, name: &RoleName) -> Result<bool, RepositoryError> {
-        if name.is_top() || self.targets.remove(name).is_none() {
-            return Ok(false);
-        }
-        let mut top = self.top().clone();
-        if let Some(delegations) = &mut top.delegations {
-            delegations.roles.retain(|role| role.name != *name);
-            drop_unused_keys(delegations);
-        }
-        let expires = top.expires;
-        self.put(RoleName::targets(), top, expires)
-    }
-
-    /// A new version of a targets role with the same content and a later expiry.
-    ///
-    /// # Errors
-    /// [`RepositoryError::UnknownRole`].
-    pub fn renew(&mut self, name: &RoleName, expires: UnixSeconds) -> Result<(), RepositoryError> {
-        let content = self.targets(name).cloned();
-        let content = content.ok_or_else(|| RepositoryError::UnknownRole {
-            role: MetaRole::from(name),
-        })?;
-        self.replace(name.clone(), content, expires)
     }
 
     fn newest_root(&self) -> &Signed<Root> {
@@ -301,83 +204,6 @@ impl Repository {
     fn top(&self) -> &Targets {
         self.targets(&RoleName::targets())
             .expect("a repository is made with a top-level targets role")
-    }
-
-    fn delegate(
-        &mut self,
-        name: &RoleName,
-        by: &Signatories,
-        keys: RoleKeys,
-        scope: Scope,
-    ) -> Result<(), RepositoryError> {
-        let mut top = self.top().clone();
-        let delegations = top.delegations.get_or_insert_with(Delegations::empty);
-        delegations
-            .keys
-            .extend(by.keys.iter().map(|key| (key.id(), key.clone())));
-        match delegations.roles.iter_mut().find(|role| role.name == *name) {
-            Some(role) => (role.keys, role.scope) = (keys, scope),
-            None => {
-                let role = DelegatedRole {
-                    name: name.clone(),
-                    keys,
-                    terminating: false,
-                    scope,
-                    extra: Map::new(),
-                };
-                delegations.roles.push(role);
-            }
-        }
-        drop_unused_keys(delegations);
-        let expires = top.expires;
-        self.put(RoleName::targets(), top, expires)?;
-        Ok(())
-    }
-
-    /// Puts content in place, as a new version if it differs from the present one.
-    fn put(
-        &mut self,
-        name: RoleName,
-        content: Targets,
-        expires: UnixSeconds,
-    ) -> Result<bool, RepositoryError> {
-        if self
-            .targets
-            .get(&name)
-            .is_some_and(|present| present.envelope.document == content)
-        {
-            return Ok(false);
-        }
-        self.replace(name, content, expires)?;
-        Ok(true)
-    }
-
-    fn replace(
-        &mut self,
-        name: RoleName,
-        mut content: Targets,
-        expires: UnixSeconds,
-    ) -> Result<(), RepositoryError> {
-        let listed = self.listed_version(&name);
-        content.version = content.version.max(1);
-        if content.version <= listed {
-            content.version = listed + 1;
-        }
-        content.expires = expires;
-        self.targets.insert(name, Signed::new(content)?);
-        Ok(())
-    }
-
-    /// A new version where a listed one is no longer signed by enough of its role's present keys.
-    fn reissue(&mut self, name: &RoleName) -> Result<(), RepositoryError> {
-        let Some(content) = self.targets(name).cloned() else {
-            return Ok(());
-        };
-        if content.version > self.listed_version(name) || self.is_complete(&MetaRole::from(name)) {
-            return Ok(());
-        }
-        let expires = content.expires;
-        self.replace(name.clone(), content, expires)
     }
 
     /// Version that the newest snapshot lists; 0 for none.
@@ -410,15 +236,6 @@ impl<T: Document> Signed<T> {
     fn file(&self, role: MetaRole) -> MetaFile {
         MetaFile::new(role, self.version())
     }
-}
-
-fn drop_unused_keys(delegations: &mut Delegations) {
-    let used: BTreeSet<_> = delegations
-        .roles
-        .iter()
-        .flat_map(|role| role.keys.keyids.iter().cloned())
-        .collect();
-    delegations.keys.retain(|id, _| used.contains(id));
 }
 
 #[cfg(test)]

@@ -83,6 +83,7 @@ mod tests {
         let publish = Do::Publish {
             dir: dir.clone(),
             to: None,
+            repair: false,
         };
         for command in [
             Do::Init {

@@ -222,7 +222,7 @@ fn stage(
     for (course, lessons) in courses {
         let role =
             RoleName::new(course.as_str()).expect("a course id is a short slug with hyphens");
-        let mut new = staged.course(&role);
+        let mut new = staged.course(&role)?;
         for StoredLesson {
             id,
             mut draft,

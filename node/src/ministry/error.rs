@@ -94,6 +94,17 @@ pub enum MinistryError {
         /// Where it should be.
         path: String,
     },
+    /// A course's staged file is gone.
+    #[error(
+        "the course file {path} is missing from the workshop: copy {name} back from the metadata of the published folder, \
+         or restore a backup"
+    )]
+    LostRole {
+        /// Where it should be.
+        path: String,
+        /// Its name.
+        name: String,
+    },
     /// The staged metadata is damaged or cannot be edited so.
     #[error("the workshop's metadata: {0}")]
     Repository(#[from] RepositoryError),

@@ -17,6 +17,7 @@ mod roles;
 mod rotate;
 mod sign;
 mod status;
+mod tidy;
 mod verify;
 mod withdraw;
 mod workshop;
@@ -101,6 +102,9 @@ pub enum MinistryCommand {
         /// Where to; without it published/ in the workshop
         #[arg(long)]
         to: Option<PathBuf>,
+        /// Look at every file there again: write what is missing or damaged, delete what nothing names
+        #[arg(long)]
+        repair: bool,
     },
     /// Check a published folder from its first root file alone: every signature, every file, every byte
     Verify {
@@ -162,7 +166,14 @@ pub fn run(command: MinistryCommand) -> Result<(), MinistryError> {
             key,
             renew,
         } => sign::sign(&dir, role.as_deref(), &key, renew, now),
-        MinistryCommand::Publish { dir, to } => publish::publish(&dir, to.as_deref(), now),
+        MinistryCommand::Publish { dir, to, repair } => {
+            let extent = if repair {
+                publish::Extent::Everything
+            } else {
+                publish::Extent::Changes
+            };
+            publish::publish(&dir, to.as_deref(), extent, now)
+        }
         MinistryCommand::Verify { out, root } => {
             verify(&out, root.as_deref(), now).map(|verified| verified.to_string())
         }

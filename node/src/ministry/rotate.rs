@@ -133,7 +133,7 @@ fn rotate_courses(mut workshop: Workshop, now: UnixSeconds) -> Result<String, Mi
     let mut staged = Staged::load(&workshop)?;
     let roles: Vec<_> = staged.repository.roles().cloned().collect();
     for role in &roles {
-        let files = staged.course(role);
+        let files = staged.course(role)?;
         staged.set_course(role, files, now)?;
     }
     staged.save()?;

@@ -92,7 +92,10 @@ fn renew_role(
 ) -> Result<(), MinistryError> {
     let expires = now + OFFLINE_LIFETIME;
     match role.targets_role() {
-        Some(name) => staged.repository.renew(&name, expires)?,
+        Some(name) => {
+            staged.need(&name)?;
+            staged.repository.renew(&name, expires)?;
+        }
         None => staged.repository.edit_root(expires, |_| {})?,
     }
     Ok(())

@@ -93,7 +93,7 @@ fn line(staged: &Staged<'_>, role: &MetaRole, known: &BTreeMap<KeyId, NamedKey>)
 
 fn online(staged: &Staged<'_>, role: &MetaRole) -> Option<Line> {
     let name = role.to_string();
-    let expires = *staged.workshop.about.expires.get(&name)?;
+    let expires = staged.expires(role)?;
     Some(Line {
         version: staged.repository.version(role)?,
         name,

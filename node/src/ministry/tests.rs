@@ -10,6 +10,7 @@ use pishtar_signing::client::{Fetched, Policy, Step, TrustedSet};
 use pishtar_signing::record::CollectionSecret;
 
 use super::files::Storing;
+use super::publish::Extent;
 use super::workshop::Workshop;
 use super::*;
 
@@ -58,7 +59,11 @@ impl Bench {
     }
 
     fn publish(&self, now: UnixSeconds) -> String {
-        publish::publish(&self.dir, None, now).unwrap()
+        publish::publish(&self.dir, None, Extent::Changes, now).unwrap()
+    }
+
+    fn repair(&self) {
+        publish::publish(&self.dir, None, Extent::Everything, NOW).unwrap();
     }
 
     fn verify(&self) -> Result<Verified, MinistryError> {
@@ -230,7 +235,7 @@ fn version_2_changes_one_lesson_and_withdraws_another() {
 fn nothing_is_published_while_signatures_are_missing() {
     let bench = Bench::empty();
     bench.add("v1");
-    let refused = publish::publish(&bench.dir, None, NOW).unwrap_err();
+    let refused = publish::publish(&bench.dir, None, Extent::Changes, NOW).unwrap_err();
     assert!(
         refused
             .to_string()
@@ -292,7 +297,7 @@ fn damage_anywhere_in_a_published_folder_is_found() {
     );
     bench.add("v1");
     fs::remove_file(some_file("mp4")).unwrap();
-    bench.publish(NOW);
+    bench.repair();
     bench.verify().unwrap();
 
     fs::remove_file(some_file("pdf")).unwrap();
@@ -303,7 +308,7 @@ fn damage_anywhere_in_a_published_folder_is_found() {
             .to_string()
             .contains("worksheet.pdf: No such file")
     );
-    bench.publish(NOW);
+    bench.repair();
     flip(&bench.out.join("metadata/1.math-6-sq.json"));
     assert!(
         bench
@@ -386,7 +391,7 @@ fn wrong_folders_are_named() {
 #[test]
 fn a_foreign_folder_is_not_overwritten() {
     let (one, other) = (Bench::published(), Bench::published());
-    let error = publish::publish(&one.dir, Some(&other.out), NOW).unwrap_err();
+    let error = publish::publish(&one.dir, Some(&other.out), Extent::Changes, NOW).unwrap_err();
     assert!(matches!(error, MinistryError::ForeignOut(_)), "{error}");
 }
 
@@ -436,4 +441,100 @@ fn a_video_that_was_cut_off_is_named_with_its_row() {
         error.contains("row 2: “a.mp4”: it is not a complete mp4"),
         "{error}"
     );
+}
+
+/// A workshop with two worksheets in two courses, and the folder that they came from.
+fn two_courses() -> (Bench, PathBuf) {
+    let bench = Bench::empty();
+    let folder = bench.dir.parent().unwrap().join("lessons");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("a.pdf"), "%PDF-1.4 a").unwrap();
+    fs::write(folder.join("b.pdf"), "%PDF-1.4 b").unwrap();
+    fs::write(
+        folder.join("lessons.csv"),
+        "file,title,lang,grade,subject\na.pdf,A,sq,1,art\nb.pdf,B,sq,2,art\n",
+    )
+    .unwrap();
+    add::add(&bench.dir, &folder, None, Storing::Copy, NOW).unwrap();
+    bench.sign();
+    bench.publish(NOW);
+    (bench, folder)
+}
+
+/// The files of a folder and those below it, by name.
+fn tree(folder: &Path) -> Vec<String> {
+    let mut names = Vec::new();
+    for name in roles::file_names(folder).unwrap() {
+        let path = folder.join(&name);
+        match path.is_dir() {
+            true => names.extend(tree(&path).iter().map(|below| format!("{name}/{below}"))),
+            false => names.push(name),
+        }
+    }
+    names
+}
+
+#[test]
+fn courses_that_did_not_change_are_not_read() {
+    let (bench, folder) = two_courses();
+    let staged = bench.dir.join("staged/1.art-2-sq.json");
+    let there = fs::read(&staged).unwrap();
+    fs::write(&staged, "damaged").unwrap();
+    fs::write(folder.join("a.pdf"), "%PDF-1.4 new").unwrap();
+    let table = folder.join("lessons.csv");
+    fs::write(&table, "file,title,lang,grade,subject\na.pdf,A,sq,1,art\n").unwrap();
+    add::add(&bench.dir, &folder, None, Storing::Copy, NOW).unwrap();
+    bench.sign();
+    assert!(
+        bench
+            .publish(NOW)
+            .contains("2 lessons in 2 courses, 1 new files")
+    );
+    bench.verify().unwrap();
+
+    // What is read is checked against the snapshot, and the message says where to get it back.
+    let error = withdraw::withdraw(&bench.dir, "art-2-sq/b", NOW).unwrap_err();
+    let words = error.to_string();
+    assert!(
+        words.contains("1.art-2-sq.json is not the file that the snapshot lists"),
+        "{words}"
+    );
+    fs::remove_file(&staged).unwrap();
+    let error = status::status(&bench.dir, NOW).unwrap_err().to_string();
+    assert!(
+        error.contains("1.art-2-sq.json is missing from the workshop"),
+        "{error}"
+    );
+    fs::write(&staged, there).unwrap();
+    withdraw::withdraw(&bench.dir, "art-2-sq/b", NOW).unwrap();
+}
+
+#[test]
+fn a_published_folder_keeps_what_readers_and_neighbours_need_and_no_more() {
+    let (bench, folder) = two_courses();
+    let metadata = || tree(&bench.out.join("metadata"));
+    let files = || tree(&bench.out.join("targets/ministry/art-1-sq/a")).len();
+    for edition in 2..=11 {
+        fs::write(folder.join("a.pdf"), format!("%PDF-1.4 edition {edition}")).unwrap();
+        add::add(&bench.dir, &folder, None, Storing::Copy, NOW).unwrap();
+        bench.sign();
+        bench.publish(NOW);
+        assert_eq!(files(), 2, "the present file and the one before");
+    }
+    bench.verify().unwrap();
+    let of = |role: &str| {
+        let is_it = |name: &&String| name.ends_with(&format!(".{role}.json"));
+        metadata().iter().filter(is_it).count()
+    };
+    assert_eq!(
+        (of("art-1-sq"), of("snapshot")),
+        (tidy::KEPT_VERSIONS, tidy::KEPT_VERSIONS)
+    );
+    assert_eq!((of("art-2-sq"), of("root"), of("targets")), (1, 1, 1));
+    assert!(metadata().contains(&"4.art-1-sq.json".to_owned()));
+
+    fs::write(bench.out.join("targets/ministry/art-1-sq/a/left-over"), "x").unwrap();
+    bench.repair();
+    assert_eq!(files(), 2);
+    bench.verify().unwrap();
 }

@@ -241,7 +241,7 @@ fn list(faults: &[String]) -> String {
         more => format!("  and {more} more\n"),
     };
     format!(
-        "{} faults:\n{shown}{more}Publish again from the workshop, or copy the folder again",
+        "{} faults:\n{shown}{more}Write it again from the workshop with `pishtar ministry publish WORKSHOP --repair`, or copy the folder again",
         faults.len()
     )
 }

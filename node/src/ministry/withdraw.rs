@@ -17,16 +17,16 @@ pub(super) fn withdraw(
 ) -> Result<String, MinistryError> {
     let workshop = Workshop::open(dir)?;
     let mut staged = Staged::load(&workshop)?;
-    let unknown = |staged: &Staged<'_>| MinistryError::UnknownLesson {
-        lesson: lesson.into(),
-        hint: hint(staged, lesson),
+    let Some(id) = workshop.lesson_id(lesson) else {
+        return Err(unknown(&mut staged, lesson));
     };
-    let id = workshop.lesson_id(lesson).ok_or_else(|| unknown(&staged))?;
-    let role = RoleName::new(id.course()).map_err(|_| unknown(&staged))?;
-    let mut files = staged.course(&role);
+    let Ok(role) = RoleName::new(id.course()) else {
+        return Err(unknown(&mut staged, lesson));
+    };
+    let mut files = staged.course(&role)?;
     let removed = extract(&mut files, &format!("{id}/")).len();
     if removed == 0 {
-        return Err(unknown(&staged));
+        return Err(unknown(&mut staged, lesson));
     }
     // An empty course stays: TUF 5.5.5 lets no role vanish from the snapshot.
     staged.set_course(&role, files, now)?;
@@ -36,6 +36,16 @@ pub(super) fn withdraw(
         "{id} is withdrawn ({removed} files).\n\
          Next: pishtar ministry sign {dir}, then pishtar ministry publish {dir}. Schools drop it when they hear of that version"
     ))
+}
+
+fn unknown(staged: &mut Staged<'_>, lesson: &str) -> MinistryError {
+    if let Err(error) = staged.need_all() {
+        return error;
+    }
+    MinistryError::UnknownLesson {
+        lesson: lesson.into(),
+        hint: hint(staged, lesson),
+    }
 }
 
 /// Lessons that the clerk may have meant.

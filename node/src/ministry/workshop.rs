@@ -30,12 +30,18 @@ pub(super) struct About {
     /// Public half of the key that signs courses, hex.
     #[serde(with = "hex::serde")]
     pub(super) courses_key: [u8; 32],
-    /// Version of every role at the last publication.
+    /// Every role at the last publication.
     #[serde(default)]
-    pub(super) published: BTreeMap<String, u64>,
-    /// When the snapshot and the timestamp of the last publication expire.
-    #[serde(default)]
-    pub(super) expires: BTreeMap<String, UnixSeconds>,
+    pub(super) published: BTreeMap<String, Published>,
+}
+
+/// What is remembered of a published role, so that it need not be read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Published {
+    pub(super) version: u64,
+    pub(super) expires: UnixSeconds,
+    /// Lessons in the role; 0 for roles that are no courses.
+    pub(super) lessons: usize,
 }
 
 impl Workshop {
@@ -49,7 +55,6 @@ impl Workshop {
             publisher: publisher.into(),
             courses_key,
             published: BTreeMap::new(),
-            expires: BTreeMap::new(),
         };
         let json = serde_json::to_vec_pretty(&about).expect("strings are JSON");
         // The marker comes last: a folder without it is no workshop yet and can be made again.
@@ -133,6 +138,42 @@ pub(super) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), MinistryErro
     temporary
         .persist(path)
         .map_err(|error| failed(error.error))?;
+    sync_dir(folder)
+}
+
+/// From this many files on, one flush of the whole file system is cheaper than one per file.
+const FLUSH_TOGETHER: usize = 3;
+
+/// Replaces files of one folder so that after a power cut each is either the old or the new one, whole.
+///
+/// All are on the disk before the first gets its name, and names appear in the order given.
+pub(super) fn write_all(folder: &Path, files: &[(&str, &[u8])]) -> Result<(), MinistryError> {
+    if files.is_empty() {
+        return Ok(());
+    }
+    let mut written = Vec::with_capacity(files.len());
+    for (name, bytes) in files {
+        let path = folder.join(name);
+        let write = || {
+            let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
+            temporary.write_all(bytes)?;
+            make_readable(temporary.as_file())?;
+            Ok(temporary)
+        };
+        let temporary = write().map_err(MinistryError::io("writing", &path))?;
+        written.push((temporary, path));
+    }
+    let together = written.len() >= FLUSH_TOGETHER
+        && File::open(folder).is_ok_and(|folder| rustix::fs::syncfs(&folder).is_ok());
+    for (temporary, path) in written {
+        if !together {
+            let flushed = temporary.as_file().sync_all();
+            flushed.map_err(MinistryError::io("writing", &path))?;
+        }
+        temporary
+            .persist(&path)
+            .map_err(|error| MinistryError::io("writing", &path)(error.error))?;
+    }
     sync_dir(folder)
 }
 

@@ -31,6 +31,21 @@ pub enum RepositoryError {
         /// As asked for.
         role: MetaRole,
     },
+    /// A role that the repository left unread.
+    #[error("{role} is not loaded; give its file before it is edited")]
+    NotLoaded {
+        /// The role.
+        role: RoleName,
+    },
+    /// A file of a role that is not the one that the snapshot lists.
+    #[error(
+        "{file} is not the file that the snapshot lists: it was changed or damaged after it was signed. Restore it from \
+         the published folder or from a backup"
+    )]
+    NotListed {
+        /// Its name.
+        file: String,
+    },
     /// A target that its role may not vouch for.
     #[error("{path} lies outside the paths delegated to {role}; clients would ignore it")]
     OutOfScope {

@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Map;
 
 use crate::UnixSeconds;
-use crate::client::{
-    MAX_ROOT_BYTES, MAX_SNAPSHOT_BYTES, MAX_TARGETS_BYTES, MAX_TIMESTAMP_BYTES, MetaFile, MetaRole,
-};
-use crate::metadata::{Document, Envelope, RoleName, Root, SPEC_VERSION, Snapshot, Timestamp};
+use crate::client::{MetaFile, MetaRole};
+use crate::metadata::{FileMeta, RoleName, SPEC_VERSION, Snapshot, Timestamp};
 
 use super::{Repository, RepositoryError, Signed};
 
@@ -20,16 +18,10 @@ impl Repository {
     /// [`RepositoryError::Incomplete`] when the root or a targets role lacks signatures, since signing changes its bytes.
     pub fn build_snapshot(&mut self, expires: UnixSeconds) -> Result<bool, RepositoryError> {
         self.require(&MetaRole::Root)?;
-        // Entries never leave the list, else every client that saw them refuses the snapshot (TUF 5.5.5).
-        let mut meta = self
-            .snapshot
-            .as_ref()
-            .map(|s| s.envelope.document.meta.clone())
-            .unwrap_or_default();
-        for (name, signed) in &self.targets {
+        for name in self.targets.keys() {
             self.require(&MetaRole::from(name))?;
-            meta.insert(name.clone(), signed.meta());
         }
+        let meta = self.listing();
         let previous = self
             .snapshot
             .as_ref()
@@ -56,6 +48,20 @@ impl Repository {
             extra: Map::new(),
         })?);
         Ok(true)
+    }
+
+    /// Whether the present snapshot lists the present targets roles, whoever signed it.
+    pub fn is_snapshot_current(&self) -> bool {
+        let snapshot = self.snapshot.as_ref();
+        snapshot.is_some_and(|signed| signed.envelope.document.meta == self.listing())
+    }
+
+    /// Whether the present timestamp lists the present snapshot, whoever signed it.
+    pub fn is_timestamp_current(&self) -> bool {
+        let (Some(snapshot), Some(timestamp)) = (&self.snapshot, &self.timestamp) else {
+            return false;
+        };
+        timestamp.envelope.document.snapshot == snapshot.meta()
     }
 
     /// Lists the present snapshot in a new timestamp. Says whether a new one was made.
@@ -92,7 +98,8 @@ impl Repository {
         Ok(true)
     }
 
-    /// Every metadata file by its published name, drafts and missing signatures included: what [`Repository::load`] reads back.
+    /// Every metadata file at hand by its published name, drafts and missing signatures included: what
+    /// [`Repository::load`] reads back, together with the files of [`Repository::kept`].
     pub fn files(&self) -> Vec<(String, Vec<u8>)> {
         let roots = self
             .roots
@@ -117,8 +124,18 @@ impl Repository {
             .collect()
     }
 
+    /// The delegated roles that were never loaded: their files are those that the snapshot lists, and are as published
+    /// as the snapshot is.
+    pub fn kept(&self) -> impl Iterator<Item = (MetaFile, &FileMeta)> {
+        let file = |name: &RoleName, meta: &FileMeta| MetaFile::new(name.into(), meta.version);
+        self.kept
+            .iter()
+            .map(move |(name, meta)| (file(name, meta), meta))
+    }
+
     /// The files of a consistent, completely signed repository, in the order in which to write them: whoever reads
-    /// meanwhile sees the old timestamp or the new one, and everything that it leads to.
+    /// meanwhile sees the old timestamp or the new one, and everything that it leads to. The files of
+    /// [`Repository::kept`] belong to it too.
     ///
     /// # Errors
     /// [`RepositoryError::Incomplete`] naming the signatures that lack; [`RepositoryError::Missing`] when snapshot or
@@ -151,73 +168,16 @@ impl Repository {
         Ok(self.files())
     }
 
-    /// Reads files by their published names. Of each role the newest version counts; of one version given twice the
-    /// later one, so give drafts after published files. Signatures are not judged here, see [`Repository::status`].
-    ///
-    /// # Errors
-    /// [`RepositoryError::Metadata`] for a damaged file, [`RepositoryError::Missing`] when root or targets are not there.
-    pub fn load(
-        files: impl IntoIterator<Item = (String, Vec<u8>)>,
-    ) -> Result<Repository, RepositoryError> {
-        let mut roots: BTreeMap<u64, Signed<Root>> = BTreeMap::new();
-        let mut targets = BTreeMap::new();
-        let (mut snapshot, mut timestamp): (Option<Signed<Snapshot>>, Option<Signed<Timestamp>>) =
-            (None, None);
-        for (name, bytes) in files {
-            let Some(file) = MetaFile::parse(&name) else {
-                continue;
-            };
-            match &file.role {
-                MetaRole::Root => {
-                    let root: Signed<Root> = read(&name, bytes, MAX_ROOT_BYTES)?;
-                    roots.insert(root.version(), root);
-                }
-                MetaRole::Timestamp => {
-                    newest(&mut timestamp, read(&name, bytes, MAX_TIMESTAMP_BYTES)?)
-                }
-                MetaRole::Snapshot => {
-                    newest(&mut snapshot, read(&name, bytes, MAX_SNAPSHOT_BYTES)?)
-                }
-                MetaRole::Targets => newest(
-                    targets.entry(RoleName::targets()).or_insert(None),
-                    read(&name, bytes, MAX_TARGETS_BYTES)?,
-                ),
-                MetaRole::Delegated(role) => newest(
-                    targets.entry(role.clone()).or_insert(None),
-                    read(&name, bytes, MAX_TARGETS_BYTES)?,
-                ),
-            }
-        }
-        let roots: Vec<Signed<Root>> = roots.into_values().collect();
-        let gap = roots
-            .windows(2)
-            .find(|pair| pair[1].version() != pair[0].version() + 1);
-        if let Some(pair) = gap {
-            return Err(missing(&format!(
-                "{}.root.json is missing; restore it from a backup",
-                pair[0].version() + 1
-            )));
-        }
-        if roots.is_empty() || !targets.contains_key("targets") {
-            return Err(missing(
-                "no root or no targets file here; this is not a repository",
-            ));
-        }
-        let targets = targets
-            .into_iter()
-            .filter_map(|(name, signed)| Some((name, signed?)))
-            .collect();
-        let mut repository = Repository {
-            roots,
-            targets,
-            snapshot,
-            timestamp,
-        };
-        let delegated = repository.top().delegations.clone();
-        repository.targets.retain(|name, _| {
-            name.is_top() || delegated.as_ref().is_some_and(|d| d.role(name).is_some())
-        });
-        Ok(repository)
+    /// What a snapshot of the present roles says. Entries never leave the list, else every client that saw them refuses
+    /// the snapshot (TUF 5.5.5).
+    fn listing(&self) -> BTreeMap<RoleName, FileMeta> {
+        let before = self.snapshot.as_ref();
+        let mut meta = before
+            .map(|signed| signed.envelope.document.meta.clone())
+            .unwrap_or_default();
+        let present = self.targets.iter();
+        meta.extend(present.map(|(name, signed)| (name.clone(), signed.meta())));
+        meta
     }
 
     fn require(&self, role: &MetaRole) -> Result<(), RepositoryError> {
@@ -232,7 +192,7 @@ impl Repository {
     }
 }
 
-fn missing(what: &str) -> RepositoryError {
+pub(super) fn missing(what: &str) -> RepositoryError {
     RepositoryError::Missing {
         what: what.to_owned(),
     }
@@ -240,26 +200,4 @@ fn missing(what: &str) -> RepositoryError {
 
 fn named<T>(file: MetaFile, signed: &Signed<T>) -> (String, Vec<u8>) {
     (file.file_name(), signed.bytes.clone())
-}
-
-fn read<T: Document>(
-    name: &str,
-    bytes: Vec<u8>,
-    max_bytes: u64,
-) -> Result<Signed<T>, RepositoryError> {
-    let envelope =
-        Envelope::parse(&bytes, max_bytes).map_err(|problem| RepositoryError::Metadata {
-            file: name.to_owned(),
-            problem,
-        })?;
-    Ok(Signed { envelope, bytes })
-}
-
-fn newest<T: Document>(slot: &mut Option<Signed<T>>, found: Signed<T>) {
-    if slot
-        .as_ref()
-        .is_none_or(|present| present.version() <= found.version())
-    {
-        *slot = Some(found);
-    }
 }

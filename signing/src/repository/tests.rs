@@ -268,3 +268,79 @@ fn keys_that_no_role_uses_leave_the_files() {
     let top = ministry.repository.targets(&RoleName::targets()).unwrap();
     assert!(top.delegations.as_ref().unwrap().keys.is_empty());
 }
+
+/// The files of [`Ministry::new`] without those of the course `art-1-sr`.
+fn without_art(ministry: &Ministry) -> Vec<(String, Vec<u8>)> {
+    let mut files: Vec<_> = ministry.files().into_iter().collect();
+    files.retain(|(name, _)| name != "1.art-1-sr.json");
+    files
+}
+
+#[test]
+fn a_role_left_unread_is_kept_as_the_snapshot_lists_it() {
+    let mut ministry = Ministry::new();
+    let mut part = Repository::load(without_art(&ministry)).unwrap();
+    let kept: Vec<String> = part.kept().map(|(file, _)| file.file_name()).collect();
+    assert_eq!(kept, ["1.art-1-sr.json"]);
+    assert_eq!(part.version(&delegated("art-1-sr")), Some(1));
+    assert!(part.is_complete(&delegated("art-1-sr")) && part.is_snapshot_current());
+    let all: Vec<&str> = part.roles().map(RoleName::as_str).collect();
+    assert_eq!(all, ["art-1-sr", "math-6-sq"]);
+
+    // Edits elsewhere publish with it as before; an edit of it needs its file.
+    let (by, scope) = (Signatories::one(key(40).public()), course_scope("art-1-sr"));
+    let edit = part.set_role(&role("art-1-sr"), &by, scope, BTreeMap::new(), LATER);
+    let not_loaded = RepositoryError::NotLoaded {
+        role: role("art-1-sr"),
+    };
+    assert_eq!(edit.unwrap_err(), not_loaded);
+    assert_eq!(
+        part.renew(&role("art-1-sr"), LATER).unwrap_err(),
+        not_loaded
+    );
+    ministry.repository = part;
+    ministry.course("math-6-sq", &["7"]);
+    let files = ministry.publish();
+    let outcome = update(&ministry.client(), &files).unwrap();
+    assert_eq!(outcome.set.version(&delegated("math-6-sq")), Some(2));
+    assert_eq!(outcome.set.version(&delegated("art-1-sr")), Some(1));
+}
+
+#[test]
+fn only_the_listed_file_is_taken_for_a_role_left_unread() {
+    let ministry = Ministry::new();
+    let mut part = Repository::load(without_art(&ministry)).unwrap();
+    let mut other = ministry.files()["1.art-1-sr.json"].clone();
+    let listed = other.clone();
+    other[20] ^= 1;
+    let file = "1.art-1-sr.json".to_owned();
+    assert_eq!(
+        part.provide(&role("art-1-sr"), other).unwrap_err(),
+        RepositoryError::NotListed { file }
+    );
+    part.provide(&role("art-1-sr"), listed).unwrap();
+    assert_eq!(part.kept().count(), 0);
+    assert_eq!(part.targets(&role("art-1-sr")).unwrap().targets.len(), 1);
+    assert!(matches!(
+        part.provide(&role("no-such"), Vec::new()).unwrap_err(),
+        RepositoryError::UnknownRole { .. }
+    ));
+}
+
+#[test]
+fn a_course_can_get_keys_and_a_threshold_of_its_own() {
+    let mut ministry = Ministry::new();
+    let keys = [41, 42].map(|seed| key(seed).public()).to_vec();
+    let to = Signatories { keys, threshold: 2 };
+    let course = delegated("math-6-sq");
+    ministry.repository.rotate(&course, &to, LATER).unwrap();
+    assert_eq!(ministry.repository.version(&course), Some(2));
+    assert_eq!(ministry.repository.version(&delegated("art-1-sr")), Some(1));
+    for seed in [41, 42] {
+        assert!(!ministry.repository.is_complete(&course));
+        ministry.repository.sign(&course, &key(seed)).unwrap();
+    }
+    let files = ministry.publish();
+    let outcome = update(&ministry.client(), &files).unwrap();
+    assert_eq!(outcome.set.version(&course), Some(2));
+}
