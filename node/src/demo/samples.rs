@@ -2,7 +2,6 @@
 
 use std::{fs, io, path::Path};
 
-use pishtar_catalog::MINISTRY;
 use rust_embed::RustEmbed;
 
 #[derive(RustEmbed)]
@@ -88,7 +87,7 @@ mod tests {
         for command in [
             Do::Init {
                 dir: dir.clone(),
-                publisher: MINISTRY.into(),
+                publisher: pishtar_catalog::MINISTRY.into(),
             },
             add,
             sign,
