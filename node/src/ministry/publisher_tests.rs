@@ -94,7 +94,7 @@ impl Bench {
 
 fn publish(dir: &Path) {
     sign::sign(dir, None, &[], false, NOW).unwrap();
-    publish::publish(dir, None, NOW).unwrap();
+    publish::publish(dir, None, publish::Extent::Changes, NOW).unwrap();
 }
 
 #[test]
