@@ -1,15 +1,79 @@
-//! Network namespaces through `ip netns`, deleted on drop; stale ones swept by name.
+//! Network namespaces through `ip netns`: deleted on drop, by the janitor when this process dies, and by the next
+//! run when even that failed.
 
-use std::{ffi::OsStr, net::Ipv4Addr, path::Path, process::Command};
+use std::{
+    io::Write,
+    net::Ipv4Addr,
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use super::LabError;
 
-/// Names of the lab's namespaces are `plab-<process id>-<host>`.
+/// Names of the lab's namespaces are `plab-<process id>-<number of the lab>-<host>`.
 const PREFIX: &str = "plab-";
 
-/// The prefix of this process's namespaces.
-pub(super) fn own_prefix() -> String {
-    format!("{PREFIX}{}-", std::process::id())
+/// A prefix of namespaces that no other lab has.
+pub(super) fn new_prefix() -> String {
+    static LABS: AtomicU32 = AtomicU32::new(0);
+    let number = LABS.fetch_add(1, Ordering::Relaxed);
+    format!("{PREFIX}{}-{number}-", std::process::id())
+}
+
+/// A shell that outlives this process by a moment: when its standard input closes, for whatever reason, it ends
+/// what still runs in the lab's namespaces and deletes them. Signals of a terminal do not reach its work.
+#[derive(Debug)]
+pub(super) struct Janitor {
+    child: Child,
+}
+
+impl Janitor {
+    const SCRIPT: &str = "trap '' INT TERM HUP; cat >/dev/null; \
+        for name in $(ip netns list | cut -d' ' -f1); do case $name in \"$0\"*) \
+        for pid in $(ip netns pids $name); do kill -9 $pid; done; ip netns del $name;; esac; done";
+
+    pub(super) fn hire(prefix: &str) -> Result<Self, LabError> {
+        let mut command = Command::new("sh");
+        command.args(["-c", Self::SCRIPT, prefix]);
+        let quiet = command.stdin(Stdio::piped()).stdout(Stdio::null());
+        let child = quiet.stderr(Stdio::null()).spawn();
+        let child = child.map_err(|source| LabError::Io {
+            what: "the lab's janitor".to_owned(),
+            source,
+        })?;
+        Ok(Self { child })
+    }
+}
+
+impl Drop for Janitor {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a command with this text as its standard input.
+pub(super) fn run_with_input(command: &mut Command, input: &str) -> Result<(), LabError> {
+    let failed = |output: String| LabError::Command {
+        command: format!("{command:?} with {input}").replace('"', ""),
+        output,
+    };
+    let mut own = Command::new(command.get_program());
+    own.args(command.get_args());
+    let piped = own.stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = piped.spawn().map_err(|e| failed(e.to_string()))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A program that ends early says why on its standard error.
+        let _ = stdin.write_all(input.as_bytes());
+    }
+    let output = child
+        .wait_with_output()
+        .map_err(|e| failed(e.to_string()))?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(failed(String::from_utf8_lossy(&output.stderr).into_owned())),
+    }
 }
 
 /// Runs a command to its end; its output is the error's text when it fails.
@@ -84,6 +148,27 @@ impl Namespace {
         &self.name
     }
 
+    /// Gives an interface an address of a /24 and brings it up.
+    pub(super) fn address(&self, interface: &str, address: Ipv4Addr) -> Result<(), LabError> {
+        self.ip(&format!("address add {address}/24 dev {interface}"))?;
+        self.ip(&format!("link set {interface} up")).map(drop)
+    }
+
+    /// Feeds rules to `nft` inside the namespace.
+    pub(super) fn nft(&self, rules: &str) -> Result<(), LabError> {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.name, "nft", "-f", "-"]);
+        run_with_input(&mut command, rules)
+    }
+
+    /// `tc qdisc` inside the namespace.
+    pub(super) fn tc(&self, arguments: &str) -> Result<String, LabError> {
+        let mut command = Command::new("tc");
+        run(command
+            .args(["-n", &self.name, "qdisc"])
+            .args(arguments.split(' ')))
+    }
+
     /// `ip` inside the namespace.
     pub(super) fn ip(&self, arguments: &str) -> Result<String, LabError> {
         run(Command::new("ip")
@@ -96,86 +181,4 @@ impl Drop for Namespace {
     fn drop(&mut self) {
         remove(&self.name);
     }
-}
-
-/// A computer in the lab.
-#[derive(Debug)]
-pub struct Host {
-    namespace: Namespace,
-    address: Ipv4Addr,
-    switch: String,
-    /// The switch's end of the cable.
-    port: String,
-}
-
-impl Host {
-    pub(super) fn new(
-        namespace: Namespace,
-        address: Ipv4Addr,
-        switch: String,
-        port: String,
-    ) -> Self {
-        Self {
-            namespace,
-            address,
-            switch,
-            port,
-        }
-    }
-
-    /// The host's only address besides loopback.
-    pub fn address(&self) -> Ipv4Addr {
-        self.address
-    }
-
-    /// A command that will run on this host. `ip netns exec` replaces itself by the program, so that the child's
-    /// process id is the program's own and a kill hits the program.
-    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
-        let mut command = Command::new("ip");
-        command
-            .args(["netns", "exec", self.namespace.name()])
-            .arg(program);
-        command
-    }
-
-    /// Runs a program on this host to its end and returns what it printed.
-    ///
-    /// # Errors
-    /// [`LabError::Command`] with the program's output when it fails.
-    pub fn run(&self, program: impl AsRef<OsStr>, arguments: &[&str]) -> Result<String, LabError> {
-        run(self.command(program).args(arguments))
-    }
-
-    /// Limits what the host receives, in Mbit/s, with a token bucket at the switch; 0 lifts the limit.
-    ///
-    /// # Errors
-    /// [`LabError::Command`] when `tc` fails.
-    pub fn limit_receiving(&self, mbit: u32) -> Result<(), LabError> {
-        shape(&self.switch, &self.port, mbit)
-    }
-
-    /// Limits what the host sends, in Mbit/s, with a token bucket; 0 lifts the limit.
-    ///
-    /// # Errors
-    /// [`LabError::Command`] when `tc` fails.
-    pub fn limit_sending(&self, mbit: u32) -> Result<(), LabError> {
-        shape(self.namespace.name(), "eth0", mbit)
-    }
-}
-
-/// Puts a token bucket on what leaves an interface, in place of the one before.
-fn shape(namespace: &str, interface: &str, mbit: u32) -> Result<(), LabError> {
-    let tc = |arguments: &str| {
-        let mut command = Command::new("tc");
-        run(command
-            .args(["-n", namespace, "qdisc"])
-            .args(arguments.split(' ')))
-    };
-    if mbit == 0 {
-        // There may be no limit to lift.
-        drop(tc(&format!("del dev {interface} root")));
-        return Ok(());
-    }
-    let rule = format!("replace dev {interface} root tbf rate {mbit}mbit burst 64kb latency 200ms");
-    tc(&rule).map(drop)
 }
