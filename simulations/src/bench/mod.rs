@@ -1,6 +1,8 @@
 //! Benchmarks: Pishtar beside its peers, in one run on one machine.
 
 pub mod catalogue;
+#[cfg(feature = "bench")]
+pub mod fill;
 pub mod idle;
 #[cfg(feature = "bench")]
 pub mod measure;
@@ -11,6 +13,10 @@ pub mod one_to_one;
 #[cfg(feature = "bench")]
 mod ours;
 #[cfg(feature = "bench")]
+pub mod peers;
+#[cfg(feature = "bench")]
 mod raw;
 #[cfg(feature = "bench")]
 pub mod roles;
+#[cfg(feature = "bench")]
+pub mod small_files;

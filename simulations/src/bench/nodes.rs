@@ -125,23 +125,36 @@ pub(super) fn publish_large(folder: &Path, video: &Path, size: u64) -> Result<Pa
     file.write_all(&length.to_be_bytes())?;
     file.write_all(b"free")?;
     super::one_to_one::write_random(&mut file, size - 8)?;
-    let table = lessons.join("lessons.csv");
     fs::write(
-        &table,
+        lessons.join("lessons.csv"),
         "file,id,title,lang,grade,subject\nlarge.mp4,large,Large,en,1,art\n",
     )?;
+    publish(folder, &lessons)
+}
+
+/// A published folder with a lesson of one file for each of these.
+///
+/// # Errors
+/// When a `pishtar ministry` command fails.
+pub(super) fn publish_folder(folder: &Path, lessons: &Path, files: &[String]) -> Result<PathBuf> {
+    let mut table = String::from("file,id,title,lang,grade,subject\n");
+    for (number, file) in files.iter().enumerate() {
+        table += &format!(
+            "{file},l{number},Lesson {number},en,{},art\n",
+            number % 9 + 1
+        );
+    }
+    fs::write(lessons.join("lessons.csv"), table)?;
+    publish(folder, lessons)
+}
+
+fn publish(folder: &Path, lessons: &Path) -> Result<PathBuf> {
     let workshop = folder.join("workshop");
     let workshop = text(&workshop)?;
+    let table = lessons.join("lessons.csv");
+    let (from, table) = (text(lessons)?, text(&table)?);
     pishtar(&["ministry", "init", workshop])?;
-    pishtar(&[
-        "ministry",
-        "add",
-        workshop,
-        "--from",
-        text(&lessons)?,
-        "--csv",
-        text(&table)?,
-    ])?;
+    pishtar(&["ministry", "add", workshop, "--from", from, "--csv", table])?;
     pishtar(&["ministry", "sign", workshop])?;
     pishtar(&["ministry", "publish", workshop])?;
     Ok(folder.join("workshop/published"))

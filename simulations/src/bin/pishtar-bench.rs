@@ -5,8 +5,10 @@ use std::{path::PathBuf, time::Duration};
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use pishtar_simulations::bench::{
+    fill::{self, Filling, Wires},
     idle::{self, Idle},
     one_to_one::{self, Contender, Row},
+    peers::{Content, Peer, track},
     roles::Offer,
 };
 
@@ -53,6 +55,12 @@ enum What {
         #[arg(long)]
         json: bool,
     },
+    /// One seed, 8 receivers, 100 Mbit/s each: how long until the last has all, and how much the seed sends
+    OneToMany(FillArgs),
+    /// The same, and the seed is killed when it has sent 1.15 times the file
+    SeedLeaves(FillArgs),
+    #[command(hide = true)]
+    Tracker,
     #[command(hide = true)]
     SeedPishtar(SeedArgs),
     #[command(hide = true)]
@@ -61,6 +69,87 @@ enum What {
     ReceivePishtar(ReceiveArgs),
     #[command(hide = true)]
     ReceiveRaw(ReceiveArgs),
+}
+
+#[derive(clap::Args)]
+struct FillArgs {
+    /// Size of the file
+    #[arg(long, default_value = "200MB", value_parser = size)]
+    size: u64,
+    /// Receivers
+    #[arg(long, default_value_t = 8)]
+    receivers: usize,
+    /// What each host sends and receives at most, in Mbit/s
+    #[arg(long, default_value_t = 100)]
+    mbit: u32,
+    /// Runs of each program; the medians count
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+    /// Where the files go; a disk with room for the size times the receivers
+    #[arg(long, default_value = ".")]
+    scratch: PathBuf,
+    /// Only these programs
+    #[arg(long)]
+    only: Vec<Peer>,
+    /// Prints JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl FillArgs {
+    fn run(&self, kill_seed_at: Option<f64>, all: &[Peer]) -> Result<()> {
+        let scratch = self.scratch.canonicalize()?;
+        let folder = tempfile::tempdir_in(&scratch)?;
+        let peers = installed(&self.only, all);
+        let content = Content::file(folder.path(), self.size, peers.contains(&Peer::Node))?;
+        let filling = Filling {
+            receivers: self.receivers,
+            wires: Wires::Switch(self.mbit),
+            kill_seed_at,
+        };
+        let rows = fill::run(filling, &content, &peers, self.runs, &scratch)?;
+        print_fill(&rows, self.json)
+    }
+}
+
+/// The programs to measure: those asked for or all, without those that this machine does not have.
+fn installed(only: &[Peer], all: &[Peer]) -> Vec<Peer> {
+    let wanted = if only.is_empty() { all } else { only };
+    let (here, missing): (Vec<Peer>, Vec<Peer>) =
+        wanted.iter().partition(|peer| peer.is_installed());
+    for peer in missing {
+        eprintln!(
+            "{} is not installed; `pishtar-bench install-peers` gets it",
+            peer.name()
+        );
+    }
+    here
+}
+
+fn print_fill(rows: &[fill::Row], json: bool) -> Result<()> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(rows)?);
+        return Ok(());
+    }
+    println!(
+        "who         finished   last s  seed sent  CPU s/GiB  RSS MiB receiver/seed  air for each"
+    );
+    for row in rows {
+        let of = &row.median;
+        println!(
+            "{:<11} {:>8} {:>8.1} {:>9.2}x {:>10.2} {:>16.0}/{:<5.0} {:>12}",
+            row.peer.name(),
+            of.finished,
+            of.last_s,
+            of.seed_copies,
+            of.cpu_s_per_gib,
+            of.receiver_rss_mib,
+            of.seed_rss_mib,
+            of.air_copies
+                .map_or(String::new(), |copies| format!("{copies:.2}x")),
+        );
+    }
+    Ok(())
 }
 
 #[derive(clap::Args)]
@@ -111,6 +200,11 @@ fn main() -> Result<()> {
             let idle = idle::run(&pishtar, scratch.path(), lessons, Duration::from_secs(rest))?;
             print_idle(&idle, json)
         }
+        What::OneToMany(args) => {
+            args.run(None, &[Peer::Node, Peer::Aria2, Peer::Rqbit, Peer::Http])
+        }
+        What::SeedLeaves(args) => args.run(Some(1.15), &[Peer::Node, Peer::Aria2, Peer::Rqbit]),
+        What::Tracker => track(),
         What::SeedPishtar(args) => seed(Contender::Pishtar, args),
         What::SeedRaw(args) => seed(Contender::Raw, args),
         What::ReceivePishtar(args) => receive(Contender::Pishtar, args),
