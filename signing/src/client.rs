@@ -24,6 +24,7 @@ mod error;
 mod restore;
 mod search;
 mod set;
+mod time;
 mod update;
 mod verify;
 mod walk;
@@ -31,6 +32,7 @@ mod walk;
 pub use error::{Fault, TrustError};
 pub use search::{Found, MAX_SEARCHED_ROLES, Search, SearchStep};
 pub use set::TrustedSet;
+pub use time::{CLOCK_AHEAD, CLOCK_BEHIND, Clock, Freshness, MAX_ONLINE_ADVANCE, TrustedTime};
 pub use update::Update;
 
 /// Most new root versions one update follows; a repository that is further ahead needs several updates.

@@ -12,11 +12,13 @@ use crate::key::{KeyId, PublicKey, RoleKeys};
 mod delegation;
 mod envelope;
 mod fields;
+mod issued;
 mod name;
 mod time;
 
 pub use delegation::{DelegatedRole, Delegations, PathPattern, Scope, Succinct};
 pub use envelope::{Document, Envelope, Header, MetadataError};
+pub use issued::{ISSUED, issued, set_issued};
 pub use name::{MAX_ROLE_NAME, MAX_TARGET_PATH, NameError, RoleName, TargetPath};
 pub use time::{format_utc, parse_utc};
 

@@ -10,15 +10,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use crate::UnixSeconds;
 use crate::client::{MetaFile, MetaRole};
 use crate::key::{PublicKey, RoleKeys};
 use crate::metadata::{
-    Document, Envelope, FileMeta, RoleName, Root, SPEC_VERSION, Snapshot, Targets, Timestamp,
+    self, Document, Envelope, FileMeta, RoleName, Root, SPEC_VERSION, Snapshot, Targets, Timestamp,
 };
 
+mod dated;
 mod edit;
 mod error;
 mod load;
@@ -40,6 +41,8 @@ pub struct Repository {
     kept: BTreeMap<RoleName, FileMeta>,
     snapshot: Option<Signed<Snapshot>>,
     timestamp: Option<Signed<Timestamp>>,
+    /// The date that new versions bear.
+    now: Option<UnixSeconds>,
 }
 
 /// A file: content, signatures and the bytes that hold both.
@@ -103,6 +106,25 @@ impl Repository {
     /// # Errors
     /// [`RepositoryError::Threshold`] when a role could never be signed.
     pub fn create(new: NewRepository) -> Result<Repository, RepositoryError> {
+        Repository::create_with(new, Map::new())
+    }
+
+    /// [`Repository::create`], then [`Repository::issue_at`], with both first files dated as well.
+    ///
+    /// # Errors
+    /// As [`Repository::create`].
+    pub fn create_at(new: NewRepository, now: UnixSeconds) -> Result<Repository, RepositoryError> {
+        let mut extra = Map::new();
+        metadata::set_issued(&mut extra, now);
+        let mut repository = Repository::create_with(new, extra)?;
+        repository.issue_at(now);
+        Ok(repository)
+    }
+
+    fn create_with(
+        new: NewRepository,
+        extra: Map<String, Value>,
+    ) -> Result<Repository, RepositoryError> {
         let signatories = [&new.root, &new.targets, &new.snapshot, &new.timestamp];
         let keys = signatories
             .iter()
@@ -119,15 +141,19 @@ impl Repository {
             timestamp: new.timestamp.role_keys()?,
             snapshot: new.snapshot.role_keys()?,
             targets: new.targets.role_keys()?,
-            extra: Map::new(),
+            extra: extra.clone(),
         };
-        let top = Signed::new(Targets::empty(1, new.targets_expires))?;
+        let top = Signed::new(Targets {
+            extra,
+            ..Targets::empty(1, new.targets_expires)
+        })?;
         Ok(Repository {
             roots: vec![Signed::new(root)?],
             targets: BTreeMap::from([(RoleName::targets(), top)]),
             kept: BTreeMap::new(),
             snapshot: None,
             timestamp: None,
+            now: None,
         })
     }
 

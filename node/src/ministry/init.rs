@@ -38,7 +38,7 @@ pub(super) fn init(dir: &Path, publisher: &str, now: UnixSeconds) -> Result<Stri
 
     let workshop = Workshop::create(dir, publisher, keys::public_bytes(&courses))?;
     let expires = now + OFFLINE_LIFETIME;
-    let mut repository = Repository::create(NewRepository {
+    let new = NewRepository {
         root: Signatories {
             keys: roots.iter().map(SigningKey::public).collect(),
             threshold: ROOT_THRESHOLD,
@@ -48,7 +48,8 @@ pub(super) fn init(dir: &Path, publisher: &str, now: UnixSeconds) -> Result<Stri
         timestamp: Signatories::one(timestamp.public()),
         root_expires: expires,
         targets_expires: expires,
-    })?;
+    };
+    let mut repository = Repository::create_at(new, now)?;
     if publisher == MINISTRY {
         let collection = keys::create_collection(&keys_dir, 1)?;
         let (path, file) = store_collection(&workshop, &collection.public())?;

@@ -75,7 +75,8 @@ impl<'w> Staged<'w> {
         let read = on_disk
             .iter()
             .filter_map(|(name, bytes)| Some((name.clone(), bytes.clone()?)));
-        let repository = Repository::load(read)?;
+        let mut repository = Repository::load(read)?;
+        repository.issue_at(super::now());
         let lost = repository.kept().map(|(file, _)| file.file_name());
         if let Some(name) = lost.into_iter().find(|name| !on_disk.contains_key(name)) {
             return Err(MinistryError::LostRole {

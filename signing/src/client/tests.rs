@@ -10,6 +10,7 @@ use super::*;
 mod attacks;
 mod model;
 mod search;
+mod time;
 mod upcoming;
 
 fn names(files: &[(MetaFile, Vec<u8>)]) -> Vec<String> {

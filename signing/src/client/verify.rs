@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::UnixSeconds;
 use crate::key::{KeyId, PublicKey, RoleKeys, Signers};
-use crate::metadata::{Document, Envelope, FileMeta};
+use crate::metadata::{Document, Envelope, FileMeta, issued};
 
 use super::{MetaFile, MetaRole, Policy, TrustError};
 
@@ -17,6 +17,8 @@ pub(super) struct Held {
     pub(super) length: u64,
     pub(super) sha256: [u8; 32],
     pub(super) expires: UnixSeconds,
+    /// When the publisher says that it was made.
+    pub(super) issued: Option<UnixSeconds>,
     /// Keys whose signatures were found valid: after a rotation they tell whether the file still stands.
     pub(super) signers: Signers,
 }
@@ -66,6 +68,7 @@ pub(super) fn summary<T: Document>(envelope: &Envelope<T>, bytes: &[u8], signers
         length: bytes.len() as u64,
         sha256: Sha256::digest(bytes).into(),
         expires: header.expires,
+        issued: issued(envelope.document.extra()),
         signers,
     }
 }

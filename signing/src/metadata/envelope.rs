@@ -67,6 +67,9 @@ pub trait Document: Sized {
     /// The fields other than `_type` and those of the header.
     fn write(&self) -> Map<String, Value>;
 
+    /// Fields that we do not know, kept; and [`super::ISSUED`].
+    fn extra(&self) -> &Map<String, Value>;
+
     /// The complete `signed` object.
     fn to_signed(&self) -> Value {
         let mut object = self.write();
@@ -237,6 +240,10 @@ impl Document for Root {
         }
     }
 
+    fn extra(&self) -> &Object {
+        &self.extra
+    }
+
     fn write(&self) -> Object {
         let mut object = self.extra.clone();
         object.insert(
@@ -281,6 +288,10 @@ impl Document for Timestamp {
             version: self.version,
             expires: self.expires,
         }
+    }
+
+    fn extra(&self) -> &Object {
+        &self.extra
     }
 
     fn write(&self) -> Object {
@@ -333,6 +344,10 @@ impl Document for Snapshot {
         }
     }
 
+    fn extra(&self) -> &Object {
+        &self.extra
+    }
+
     fn write(&self) -> Object {
         let mut object = self.extra.clone();
         let meta: Object = self
@@ -382,6 +397,10 @@ impl Document for Targets {
             version: self.version,
             expires: self.expires,
         }
+    }
+
+    fn extra(&self) -> &Object {
+        &self.extra
     }
 
     fn write(&self) -> Object {

@@ -38,6 +38,7 @@ impl Repository {
         for id in unused {
             root.keys.remove(&id);
         }
+        self.date(&mut root.extra);
         let signed = Signed::new(root)?;
         if !published {
             self.roots.pop();
@@ -231,6 +232,7 @@ impl Repository {
             content.version = listed + 1;
         }
         content.expires = expires;
+        self.date(&mut content.extra);
         self.targets.insert(name, Signed::new(content)?);
         Ok(())
     }

@@ -77,6 +77,7 @@ impl Repository {
             kept: BTreeMap::new(),
             snapshot,
             timestamp,
+            now: None,
         };
         repository.keep_what_is_listed();
         Ok(repository)

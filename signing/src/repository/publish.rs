@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Map;
-
 use crate::UnixSeconds;
 use crate::client::{MetaFile, MetaRole};
 use crate::metadata::{FileMeta, RoleName, SPEC_VERSION, Snapshot, Timestamp};
@@ -45,7 +43,7 @@ impl Repository {
             version,
             expires,
             meta,
-            extra: Map::new(),
+            extra: self.dated(),
         })?);
         Ok(true)
     }
@@ -92,7 +90,7 @@ impl Repository {
             version,
             expires,
             snapshot: listed,
-            extra: Map::new(),
+            extra: self.dated(),
         };
         self.timestamp = Some(Signed::new(timestamp)?);
         Ok(true)
