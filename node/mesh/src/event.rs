@@ -5,6 +5,7 @@ use std::{collections::VecDeque, fmt};
 use pishtar_catalog::{BlobHash, LessonId};
 
 use crate::{
+    fetch::Removal,
     ids::{NodeId, PublisherId, Source, UnixSeconds},
     io::ExchangeStats,
 };
@@ -89,6 +90,22 @@ pub enum Event {
         /// Bytes that the quota leaves.
         left: u64,
     },
+    /// A file was removed from this device.
+    Removed {
+        /// Path of the file in the catalogue.
+        path: String,
+        /// Bytes that become free.
+        bytes: u64,
+        /// Why.
+        why: Removal,
+    },
+    /// Stored bytes of a file are damaged; they are not shown, and fetched again.
+    Damaged {
+        /// Path of the file in the catalogue.
+        path: String,
+        /// Bytes that are damaged.
+        bytes: u64,
+    },
     /// This machine's disk refused lesson bytes; fetching pauses for a moment.
     DiskFailed {
         /// What the disk said.
@@ -169,6 +186,16 @@ impl fmt::Display for Event {
             Event::QuotaFull { path, needed, left } => write!(
                 f,
                 "{path} is not fetched: it needs {needed} bytes and the quota leaves {left}; raise --quota or follow less"
+            ),
+            Event::Removed { path, bytes, why } => {
+                write!(
+                    f,
+                    "{path} was removed from this device ({bytes} bytes) {why}"
+                )
+            }
+            Event::Damaged { path, bytes } => write!(
+                f,
+                "{bytes} stored bytes of {path} are damaged: they are not shown to anybody and are fetched again"
             ),
             Event::DiskFailed { reason } => {
                 write!(

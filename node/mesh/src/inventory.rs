@@ -20,6 +20,13 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FileIx(u32);
 
+#[cfg(test)]
+impl FileIx {
+    pub(crate) fn numbered(number: u32) -> Self {
+        FileIx(number)
+    }
+}
+
 /// A role within the inventory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RoleIx(u32);
@@ -37,6 +44,8 @@ pub(crate) enum Holding {
     Complete,
     /// All, in a published folder.
     Referenced,
+    /// Being removed from the disk: nothing of it may be used or fetched until that is done.
+    Leaving,
 }
 
 /// One file.
@@ -46,8 +55,12 @@ pub(crate) struct File {
     /// Signed length in bytes.
     pub(crate) length: u64,
     pub(crate) holding: Holding,
-    /// Why it is fetched as a whole, if it is.
+    /// Why it is fetched as a whole, if it is; changed by [`Inventory::set_want`] alone.
     pub(crate) want: Option<Priority>,
+    /// Never removed to make room.
+    pub(crate) pinned: bool,
+    /// Bytes that are on the disk and damaged: they take room until the file is whole again or removed.
+    pub(crate) damaged: u64,
     /// Connected peers that hold all or some of it.
     pub(crate) providers: u32,
     /// Seeded chance: breaks ties between equally rare files.
@@ -67,14 +80,25 @@ impl File {
     }
 
     pub(crate) fn is_known(&self) -> bool {
-        !matches!(self.holding, Holding::Unknown | Holding::Inspecting)
+        !matches!(
+            self.holding,
+            Holding::Unknown | Holding::Inspecting | Holding::Leaving
+        )
     }
 
     pub(crate) fn held_bytes(&self) -> u64 {
         match &self.holding {
-            Holding::Unknown | Holding::Inspecting => 0,
+            Holding::Unknown | Holding::Inspecting | Holding::Leaving => 0,
             Holding::Partial(ranges) => ranges.total(),
             Holding::Complete | Holding::Referenced => self.length,
+        }
+    }
+
+    /// Held bytes that count in the quota and that a removal frees.
+    pub(crate) fn counted_bytes(&self) -> u64 {
+        match self.holding {
+            Holding::Referenced => 0,
+            _ => self.held_bytes() + self.damaged,
         }
     }
 
@@ -119,7 +143,9 @@ pub(crate) struct Role {
 ///
 /// Always true: `by_hash` names exactly the files in `files`; a file has at least one place; a
 /// role's `ours` has exactly the bits of its complete files; `used` is the sum of held bytes
-/// except referenced ones; `partials` are the files held in part and not whole.
+/// except referenced ones; `partials` are the files held in part and not whole; `spare` are the
+/// files with counted bytes that nobody wants, with these bytes; a file is `Leaving` exactly
+/// while `leaving` names it.
 #[derive(Debug, Default)]
 pub(crate) struct Inventory {
     files: Vec<Option<File>>,
@@ -129,6 +155,11 @@ pub(crate) struct Inventory {
     by_name: BTreeMap<(PublisherId, String), RoleIx>,
     partials: BTreeSet<FileIx>,
     used: u64,
+    spare: BTreeMap<FileIx, u64>,
+    spare_bytes: u64,
+    /// Blobs that are being removed from the disk, with the bytes that they still take there.
+    leaving: BTreeMap<BlobHash, u64>,
+    leaving_bytes: u64,
     /// Bumped whenever others should learn of a change.
     pub(crate) generation: u64,
     /// Did own holdings change since the last bump?
@@ -182,9 +213,65 @@ impl Inventory {
         self.partials.iter().copied()
     }
 
-    /// Bytes of the quota that are in use.
+    /// Bytes held, referenced ones not counted.
     pub(crate) fn used(&self) -> u64 {
         self.used
+    }
+
+    /// Bytes on the disk of blobs that are being removed.
+    pub(crate) fn leaving_bytes(&self) -> u64 {
+        self.leaving_bytes
+    }
+
+    pub(crate) fn is_leaving(&self, hash: &BlobHash) -> bool {
+        self.leaving.contains_key(hash)
+    }
+
+    /// Held files that nobody wants, with their bytes.
+    pub(crate) fn spare(&self) -> impl Iterator<Item = FileIx> + '_ {
+        self.spare.keys().copied()
+    }
+
+    pub(crate) fn spare_bytes(&self) -> u64 {
+        self.spare_bytes
+    }
+
+    /// Says why a file is wanted as a whole and whether it is pinned; true when that is news.
+    pub(crate) fn set_want(&mut self, ix: FileIx, want: Option<Priority>, pinned: bool) -> bool {
+        let file = self.file_mut(ix);
+        if (file.want, file.pinned) == (want, pinned) {
+            return false;
+        }
+        (file.want, file.pinned) = (want, pinned);
+        self.count_spare(ix);
+        true
+    }
+
+    /// Replaces what is held by what is still good; the rest lies damaged on the disk.
+    pub(crate) fn set_damaged(&mut self, ix: FileIx, held: Held) {
+        let before = self.file(ix).held_bytes();
+        self.set_held(ix, held);
+        let file = self.file_mut(ix);
+        file.damaged = before.saturating_sub(file.held_bytes());
+        self.used += file.damaged;
+        self.count_spare(ix);
+    }
+
+    /// The shell is to remove a blob that takes `bytes` on the disk.
+    pub(crate) fn leave(&mut self, hash: BlobHash, bytes: u64) {
+        let old = self.leaving.insert(hash, bytes).unwrap_or(0);
+        self.leaving_bytes = self.leaving_bytes + bytes - old;
+        if let Some(ix) = self.find(&hash) {
+            self.put_holding(ix, Holding::Leaving);
+        }
+    }
+
+    /// A removal is over, or the blob was found to be needed where it lies.
+    pub(crate) fn left(&mut self, hash: &BlobHash) -> Option<FileIx> {
+        self.leaving_bytes -= self.leaving.remove(hash)?;
+        let ix = self.find(hash)?;
+        self.set_held(ix, Held::Absent);
+        Some(ix)
     }
 
     /// Takes over a role as the catalogue has it now; `None` when it is gone. Old files keep
@@ -235,9 +322,8 @@ impl Inventory {
             return None;
         }
         let file = self.files[ix.0 as usize].take()?;
-        if file.holding != Holding::Referenced {
-            self.used -= file.held_bytes();
-        }
+        self.used -= file.counted_bytes();
+        self.spare_bytes -= self.spare.remove(&ix).unwrap_or(0);
         self.partials.remove(&ix);
         self.by_hash.remove(&file.hash);
         self.free_files.push(ix.0);
@@ -274,7 +360,13 @@ impl Inventory {
         if whole {
             file.holding = Holding::Complete;
         }
-        self.used += gained;
+        let repaired = if whole {
+            std::mem::take(&mut file.damaged)
+        } else {
+            0
+        };
+        self.used = self.used + gained - repaired;
+        self.count_spare(ix);
         self.dirty = true;
         if whole {
             self.partials.remove(&ix);
@@ -301,15 +393,13 @@ impl Inventory {
 
     fn put_holding(&mut self, ix: FileIx, holding: Holding) {
         let file = self.file_mut(ix);
-        let counted = |file: &File| match file.holding {
-            Holding::Referenced => 0,
-            _ => file.held_bytes(),
-        };
-        let before = counted(file);
+        let before = file.counted_bytes();
         file.holding = holding;
-        let after = counted(file);
+        file.damaged = 0;
+        let after = file.counted_bytes();
         let is_partial = matches!(&file.holding, Holding::Partial(ranges) if !ranges.is_empty());
         self.used = self.used + after - before;
+        self.count_spare(ix);
         if is_partial {
             self.partials.insert(ix);
         } else {
@@ -317,6 +407,19 @@ impl Inventory {
         }
         self.dirty = true;
         self.mark_places(ix);
+    }
+
+    fn count_spare(&mut self, ix: FileIx) {
+        let file = self.file(ix);
+        let bytes = match file.want {
+            None if !file.pinned => file.counted_bytes(),
+            _ => 0,
+        };
+        let old = match bytes {
+            0 => self.spare.remove(&ix),
+            _ => self.spare.insert(ix, bytes),
+        };
+        self.spare_bytes = self.spare_bytes + bytes - old.unwrap_or(0);
     }
 
     fn mark_places(&mut self, ix: FileIx) {
@@ -338,6 +441,7 @@ impl Inventory {
     fn intern(&mut self, hash: BlobHash, length: u64, shuffle: u32) -> FileIx {
         let holding = match (length, self.listed) {
             (0, _) => Holding::Complete,
+            _ if self.is_leaving(&hash) => Holding::Leaving,
             (_, true) => Holding::Partial(RangeSet::default()),
             (_, false) => Holding::Unknown,
         };
@@ -346,6 +450,8 @@ impl Inventory {
             length,
             holding,
             want: None,
+            pinned: false,
+            damaged: 0,
             providers: 0,
             shuffle,
             queued: None,

@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use pishtar_catalog::{BlobHash, Catalog, Diff, LessonFile, Selection};
+use pishtar_catalog::{BlobHash, Catalog, Diff, LessonFile, LessonId, Selection};
 use pishtar_signing::client::{MetaFile, TrustedSet};
 
 use crate::{
+    choices::Choices,
     event::Event,
     ids::{DemandId, FolderId, NodeId, PublisherId, RequestId, Source},
     wire::{HoldingsAnswer, HoldingsQuery},
@@ -97,10 +98,29 @@ pub enum Input {
         /// The demand.
         id: DemandId,
     },
-    /// Replaces the selections that this node follows.
+    /// Replaces the rules among the choices.
     SetFollow(Vec<Selection>),
+    /// Replaces everything that people chose: rules, single lessons, pins.
+    SetChoices(Choices),
+    /// Somebody wants the room of this lesson now: files of it that nobody follows are removed.
+    RemoveLesson(LessonId),
     /// Replaces the quota for lesson bytes; `None` is no limit.
     SetQuota(Option<u64>),
+    /// What the disk has left for lesson bytes, the reserve for everything else taken off;
+    /// `None` where the system does not tell.
+    DiskRoom(Option<u64>),
+    /// Answer to [`Output::RemoveBlob`]: its bytes are off the disk.
+    BlobRemoved {
+        /// The blob.
+        hash: BlobHash,
+    },
+    /// Stored bytes of a blob turned out to be damaged; they are neither shown nor served any more.
+    BlobDamaged {
+        /// The blob.
+        hash: BlobHash,
+        /// What of it is good; `Absent` when it must be removed before it can be fetched again.
+        held: Held,
+    },
     /// The set of carried records changed.
     RecordsChanged {
         /// Number of records.
@@ -199,7 +219,8 @@ pub enum Output {
         /// Id of the range's request.
         request: RequestId,
     },
-    /// Delete what is held of a withdrawn blob.
+    /// Delete what is held of a blob and answer with [`Input::BlobRemoved`] when its bytes are off
+    /// the disk; not before, because they count in the quota until then.
     RemoveBlob {
         /// The blob.
         hash: BlobHash,
@@ -359,6 +380,8 @@ pub struct Restored {
     /// Everything in the blob store, when the shell could list it: blobs that are not named
     /// count as absent and are not inspected again.
     pub blobs: Option<Vec<(BlobHash, Held)>>,
+    /// Blobs in the store that no catalogue names, with their bytes: they are removed.
+    pub unnamed: Vec<(BlobHash, u64)>,
     /// Number and digest of the carried records.
     pub records: (u64, [u8; 32]),
 }

@@ -5,9 +5,11 @@
 //! collections are ordered, so that one seed gives one history.
 
 mod catalog_sync;
+mod choices;
 mod config;
 mod desk;
 mod event;
+mod eviction;
 mod exchange;
 mod fetch;
 mod holdings;
@@ -27,8 +29,11 @@ pub mod wire;
 
 pub use self::{
     catalog_sync::PublisherView,
+    choices::Choices,
     config::{Config, GROUP_BYTES, MAX_QUERY_HASHES},
     event::Event,
+    eviction::Need,
+    fetch::Removal,
     ids::{
         DemandId, FolderId, MAX_PUBLISHER_ID_BYTES, MAX_ROLE_NAME_BYTES, Mono, NodeId, Now,
         PublisherId, RequestId, Source, UnixSeconds, is_publisher_id,

@@ -6,7 +6,6 @@ use super::Fetch;
 use crate::{
     config::GROUP_BYTES,
     desk::Cx,
-    event::Event,
     inventory::FileIx,
     peers::{Claim, Peer},
     ranges::RangeSet,
@@ -44,10 +43,10 @@ impl Fetch {
             return false;
         }
         let missing = file.missing_bytes();
-        if !self.fits(missing) {
-            self.tell_quota(cx, ix);
+        if !self.make_room(cx, ix) {
             return false;
         }
+        self.unbook(ix);
         let file = self.inventory.file(ix);
         let pieces = file.length.div_ceil(PIECE_BYTES).max(1);
         let salt = cx.desk.random();
@@ -136,16 +135,7 @@ impl Fetch {
             .filter(|ix| !self.is_wanted(*ix))
             .collect();
         for ix in idle {
-            let of_file = self
-                .flights
-                .iter()
-                .filter(|(_, flight)| flight.file == ix && !flight.cancelled);
-            let requests: Vec<_> = of_file.map(|(id, _)| *id).collect();
-            for request in requests {
-                self.cancel(cx, request);
-            }
-            self.deactivate(ix);
-            self.requeue(ix);
+            self.stop(cx, ix);
         }
     }
 
@@ -183,26 +173,6 @@ impl Fetch {
     fn is_wanted(&self, ix: FileIx) -> bool {
         self.inventory.file(ix).want.is_some()
             || self.demands.values().any(|demand| demand.file == ix)
-    }
-
-    pub(super) fn fits(&self, missing: u64) -> bool {
-        let planned = self.inventory.used() + self.reserved + missing;
-        self.quota.is_none_or(|quota| planned <= quota)
-    }
-
-    fn tell_quota(&mut self, cx: &mut Cx<'_>, ix: FileIx) {
-        if std::mem::replace(&mut self.quota_told, true) {
-            return;
-        }
-        let file = self.inventory.file(ix);
-        let planned = self.inventory.used() + self.reserved;
-        let left = self.quota.unwrap_or(u64::MAX).saturating_sub(planned);
-        let event = Event::QuotaFull {
-            path: cx.path_of(&file.hash),
-            needed: file.missing_bytes(),
-            left,
-        };
-        cx.tell(event);
     }
 
     /// Sends one idle file back to the queue when too many are active.

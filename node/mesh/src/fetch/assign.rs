@@ -53,6 +53,7 @@ impl Fetch {
     /// Gives every peer with a free slot something to do, one range per peer and round.
     pub(crate) fn plan(&mut self, cx: &mut Cx<'_>) {
         self.end_stalled(cx);
+        self.keep_within(cx);
         let now = cx.mono();
         self.unfinished = false;
         if self.paused_until > now {

@@ -94,9 +94,7 @@ impl Fetch {
             self.reserved, reserved,
             "reserved is what active files miss"
         );
-        if let Some(quota) = self.quota {
-            assert!(self.inventory.used() <= quota, "the quota holds");
-        }
+        self.check_room();
     }
 
     fn check_flights(&self, config: &Config) {
@@ -143,9 +141,7 @@ impl Fetch {
                 Some(ix),
                 "a file is found by its hash"
             );
-            if file.holding != Holding::Referenced {
-                used += file.held_bytes();
-            }
+            used += file.counted_bytes();
         }
         assert_eq!(
             self.inventory.used(),

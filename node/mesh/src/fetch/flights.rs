@@ -209,6 +209,7 @@ impl Fetch {
         if gained == 0 {
             return;
         }
+        self.room.arrived(gained);
         let Some(active) = self.active.get_mut(&ix) else {
             return;
         };

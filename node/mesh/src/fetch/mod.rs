@@ -9,6 +9,7 @@
 //! - `assign` - finds the next range for a peer with a free slot
 //! - `flights` - ranges on their way, their ends and failures
 //! - `demand` - windows that somebody waits for
+//! - `room` - the quota, the disk, and what gives way
 
 mod active;
 mod assign;
@@ -16,13 +17,16 @@ mod assign;
 mod check;
 mod demand;
 mod flights;
+mod room;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use pishtar_catalog::{BlobHash, Selection};
+use pishtar_catalog::BlobHash;
 
-use self::{active::Active, demand::Demand, flights::Flight};
+pub use self::room::Removal;
+use self::{active::Active, demand::Demand, flights::Flight, room::Room};
 use crate::{
+    choices::Choices,
     desk::Cx,
     event::Event,
     ids::{DemandId, Mono, NodeId, RequestId},
@@ -45,7 +49,7 @@ const MAX_INSPECTIONS: usize = 64;
 pub(crate) struct Fetch {
     pub(crate) inventory: Inventory,
     pub(crate) peers: Peers,
-    pub(crate) quota: Option<u64>,
+    pub(crate) room: Room,
     queue: BTreeSet<QueueKey>,
     active: BTreeMap<FileIx, Active>,
     /// Active files that are wanted as a whole and have unassigned ranges.
@@ -73,7 +77,7 @@ impl Fetch {
         Fetch {
             inventory: Inventory::default(),
             peers: Peers::default(),
-            quota,
+            room: Room::new(quota),
             queue: BTreeSet::new(),
             active: BTreeMap::new(),
             open: BTreeSet::new(),
@@ -110,24 +114,26 @@ impl Fetch {
         }
     }
 
-    /// Marks what is followed: after a change of the selections or of the catalogue.
-    pub(crate) fn follow(&mut self, cx: &mut Cx<'_>, selections: &[Selection]) {
+    /// Marks what is followed: after a change of the choices or of the catalogue.
+    pub(crate) fn follow(&mut self, cx: &mut Cx<'_>, choices: &Choices) {
         let mut wanted = BTreeSet::new();
-        for lesson in cx.catalog.lessons() {
-            if selections.iter().any(|selection| selection.matches(lesson)) {
-                wanted.extend(
-                    lesson
-                        .files
-                        .iter()
-                        .filter_map(|file| self.inventory.find(&file.blake3)),
-                );
+        let mut pinned = BTreeSet::new();
+        for lesson in cx
+            .catalog
+            .lessons()
+            .filter(|lesson| choices.follows(lesson))
+        {
+            let known = lesson.files.iter();
+            let files = known.filter_map(|file| self.inventory.find(&file.blake3));
+            if choices.pins(&lesson.id) {
+                pinned.extend(files.clone());
             }
+            wanted.extend(files);
         }
         let all: Vec<FileIx> = self.inventory.files().map(|(ix, _)| ix).collect();
         for ix in all {
             let want = wanted.contains(&ix).then_some(Priority::Followed);
-            if self.inventory.file(ix).want != want {
-                self.inventory.file_mut(ix).want = want;
+            if self.inventory.set_want(ix, want, pinned.contains(&ix)) {
                 self.inspect_if_unknown(ix);
                 self.reopen(ix);
             }
@@ -143,12 +149,49 @@ impl Fetch {
         let Some(ix) = self.inventory.find(&hash) else {
             return;
         };
+        if self.inventory.is_leaving(&hash) {
+            if held != Held::Referenced {
+                return;
+            }
+            // A published folder has it: there is nothing to remove any more.
+            self.inventory.left(&hash);
+        }
         let was_complete = self.inventory.file(ix).is_complete();
         self.release(ix);
         self.inventory.set_held(ix, held);
+        // What the shell found by itself may be more than the quota allows.
+        self.room.over |= self.room.quota.is_some();
         self.resume(ix);
         if self.inventory.file(ix).is_complete() && !was_complete {
             self.completed(cx, ix);
+        }
+        self.requeue(ix);
+        self.wake(ix);
+    }
+
+    /// Stored bytes turned out to be damaged: they count as missing and are fetched again.
+    pub(crate) fn blob_damaged(&mut self, cx: &mut Cx<'_>, hash: BlobHash, held: Held) {
+        let Some(ix) = self.inventory.find(&hash) else {
+            return;
+        };
+        if self.inventory.is_leaving(&hash) {
+            return;
+        }
+        let before = self.inventory.file(ix).held_bytes();
+        if held == Held::Absent {
+            self.stop(cx, ix);
+            let bytes = self.inventory.file(ix).counted_bytes();
+            self.inventory.leave(hash, bytes);
+            cx.desk.push(Output::RemoveBlob { hash });
+        } else {
+            self.release(ix);
+            self.inventory.set_damaged(ix, held);
+            self.resume(ix);
+        }
+        let bytes = before.saturating_sub(self.inventory.file(ix).held_bytes());
+        if bytes > 0 {
+            let path = cx.path_of(&hash);
+            cx.tell(Event::Damaged { path, bytes });
         }
         self.requeue(ix);
         self.wake(ix);
@@ -171,16 +214,9 @@ impl Fetch {
         }
     }
 
-    /// Replaces the quota; what is in flight goes on.
-    pub(crate) fn set_quota(&mut self, quota: Option<u64>) {
-        self.quota = quota;
-        self.quota_told = false;
-        self.news();
-    }
-
     /// Would the quota allow to begin with this file now?
     pub(crate) fn has_room_for(&self, ix: FileIx) -> bool {
-        self.active.contains_key(&ix) || self.fits(self.inventory.file(ix).missing_bytes())
+        self.active.contains_key(&ix) || self.fits(ix)
     }
 
     /// Files in flight from a peer with their number of ranges.
@@ -202,10 +238,11 @@ impl Fetch {
     }
 
     /// A peer is gone: its flights are lost and its claims with it.
-    pub(crate) fn disconnected(&mut self, peer: NodeId) {
+    pub(crate) fn disconnected(&mut self, cx: &mut Cx<'_>, peer: NodeId) {
+        // The shell still tells how they ended, and what of them it stored.
         let lost: Vec<RequestId> = self.flights_of(peer).collect();
         for request in lost {
-            self.drop_flight(request);
+            self.cancel(cx, request);
         }
         let Some(gone) = self.peers.disconnect(&peer) else {
             return;
@@ -251,6 +288,7 @@ impl Fetch {
             .chain(paused)
             .chain(review)
             .chain(unfinished)
+            .chain(self.room.next_deadline())
             .min()
     }
 
@@ -309,6 +347,8 @@ impl Fetch {
 
     fn withdraw(&mut self, cx: &mut Cx<'_>, ix: FileIx) {
         let of_file = self.flights.iter().filter(|(_, flight)| flight.file == ix);
+        let late = of_file.clone().map(|(_, flight)| flight.range.clone());
+        let late: u64 = late.map(|range| range.end - range.start).sum();
         let lost: Vec<(RequestId, bool)> = of_file
             .map(|(id, flight)| (*id, flight.cancelled))
             .collect();
@@ -320,6 +360,7 @@ impl Fetch {
         }
         self.demands_of_file_end(ix);
         self.deactivate(ix);
+        self.unbook(ix);
         if let Some(key) = self.inventory.file_mut(ix).queued.take() {
             self.queue.remove(&key);
         }
@@ -330,8 +371,16 @@ impl Fetch {
             return;
         };
         self.inspecting.remove(&file.hash);
+        if self.inventory.is_leaving(&file.hash) {
+            return;
+        }
         // Unknown is not nothing: a restart may have left bytes of it.
-        if !file.is_known() || file.held_bytes() > 0 {
+        let bytes = match file.is_known() {
+            true => (file.counted_bytes() + late).min(file.length),
+            false => file.length,
+        };
+        if bytes > 0 || file.held_bytes() > 0 {
+            self.inventory.leave(file.hash, bytes);
             cx.desk.push(Output::RemoveBlob { hash: file.hash });
         }
     }

@@ -2,10 +2,11 @@
 
 mod views;
 
-use pishtar_catalog::{BlobHash, Catalog, Diff, Selection};
+use pishtar_catalog::{BlobHash, Catalog, Diff};
 
 use crate::{
     catalog_sync::{CatalogSync, Installed},
+    choices::Choices,
     config::Config,
     desk::{Cx, Desk},
     event::Event,
@@ -28,7 +29,7 @@ use crate::{
 pub struct Mesh {
     config: Config,
     catalog: Catalog,
-    selections: Vec<Selection>,
+    choices: Choices,
     sync: CatalogSync,
     fetch: Fetch,
     exchange: Exchange,
@@ -45,7 +46,7 @@ pub struct Mesh {
 pub struct Counts {
     /// Lessons in all trusted catalogues.
     pub lessons_known: u64,
-    /// Lessons that the selections match.
+    /// Lessons that the choices keep here.
     pub lessons_followed: u64,
     /// Followed lessons of which every file is held.
     pub lessons_complete: u64,
@@ -62,8 +63,10 @@ pub struct Counts {
 /// How much of a lesson is here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LessonState {
-    /// Does a selection match it?
+    /// Is it to be kept here?
     pub followed: bool,
+    /// Is it never removed to make room?
+    pub pinned: bool,
     /// Are all its files held?
     pub complete: bool,
     /// Held bytes of its files.
@@ -91,7 +94,7 @@ impl Mesh {
         let mut desk = Desk::new(&config);
         let mut mesh = Mesh {
             catalog: restored.catalog,
-            selections: Vec::new(),
+            choices: Choices::default(),
             sync: CatalogSync::new(restored.publishers.into_iter()),
             fetch: Fetch::new(config.quota_bytes),
             exchange: Exchange::new(restored.records),
@@ -112,6 +115,10 @@ impl Mesh {
         }
         for (hash, held) in restored.blobs.unwrap_or_default() {
             mesh.restore_blob(hash, held);
+        }
+        for (hash, bytes) in restored.unnamed {
+            mesh.fetch.inventory.leave(hash, bytes);
+            mesh.desk.push(Output::RemoveBlob { hash });
         }
         // What was listed says nothing about blobs that appear with later catalogues.
         mesh.fetch.inventory.listed = false;
@@ -198,10 +205,26 @@ impl Mesh {
             } => self.fetch.demand(cx, id, &hash, window, priority),
             Input::DropDemand { id } => self.fetch.drop_demand(cx, id),
             Input::SetFollow(selections) => {
-                self.selections = selections;
-                self.fetch.follow(cx, &self.selections);
+                self.choices.rules = selections;
+                self.fetch.follow(cx, &self.choices);
+            }
+            Input::SetChoices(choices) => {
+                self.choices = choices;
+                self.fetch.follow(cx, &self.choices);
+            }
+            Input::RemoveLesson(lesson) => {
+                let files = self
+                    .catalog
+                    .lesson(&lesson)
+                    .into_iter()
+                    .flat_map(|l| &l.files);
+                let files: Vec<BlobHash> = files.map(|file| file.blake3).collect();
+                self.fetch.remove_files(cx, &files);
             }
             Input::SetQuota(quota) => self.fetch.set_quota(quota),
+            Input::DiskRoom(left) => self.fetch.set_disk_room(left),
+            Input::BlobRemoved { hash } => self.fetch.blob_removed(&hash),
+            Input::BlobDamaged { hash, held } => self.fetch.blob_damaged(cx, hash, held),
             Input::RecordsChanged { count, digest } => self.exchange.changed(cx, count, digest),
             Input::RecordsExchanged { request, result } => self.exchange.ended(cx, request, result),
             Input::Served { peer, bytes } => self.ledger.account(peer).tx_bytes += bytes,
@@ -220,7 +243,7 @@ impl Mesh {
     }
 
     fn disconnected(&mut self, now: Now, peer: NodeId) {
-        self.fetch.disconnected(peer);
+        self.fetch.disconnected(cx!(self, now), peer);
         self.sync.disconnected(now.mono, peer);
         self.exchange.disconnected(peer);
         self.ledger.set_connected(now, peer, false);
@@ -262,7 +285,7 @@ impl Mesh {
         for role in &roles {
             self.fetch.role_changed(cx, &publisher, role);
         }
-        self.fetch.follow(cx, &self.selections);
+        self.fetch.follow(cx, &self.choices);
         if !roles.is_empty() {
             holdings::ask_again(&mut self.fetch.peers, now.mono);
         }

@@ -1,11 +1,12 @@
 //! What others and people may ask of the mesh. Nothing here changes it.
 
-use pishtar_catalog::{BlobHash, Catalog, Lesson, LessonId, Selection};
+use pishtar_catalog::{BlobHash, Catalog, Lesson, LessonId};
 use pishtar_signing::client::MetaFile;
 
 use super::{Counts, LessonState, Mesh};
 use crate::{
     catalog_sync::PublisherView,
+    choices::Choices,
     event::Event,
     holdings,
     ids::{NodeId, Now, PublisherId, UnixSeconds},
@@ -64,21 +65,29 @@ impl Mesh {
         self.sync.views()
     }
 
-    /// The selections in force.
-    pub fn selections(&self) -> &[Selection] {
-        &self.selections
+    /// What people chose to keep here.
+    pub fn choices(&self) -> &Choices {
+        &self.choices
     }
 
-    /// Does a selection match this lesson?
+    /// Is this lesson to be kept here?
     pub fn follows(&self, lesson: &Lesson) -> bool {
-        self.selections
-            .iter()
-            .any(|selection| selection.matches(lesson))
+        self.choices.follows(lesson)
+    }
+
+    /// Is this blob being removed from the disk?
+    pub fn is_leaving(&self, hash: &BlobHash) -> bool {
+        self.fetch.inventory.is_leaving(hash)
+    }
+
+    /// Does the disk lack room for what this node wants?
+    pub fn disk_is_full(&self) -> bool {
+        self.fetch.disk_is_full()
     }
 
     /// The quota for lesson bytes.
     pub fn quota(&self) -> Option<u64> {
-        self.fetch.quota
+        self.fetch.room.quota
     }
 
     /// Held bytes of one file.
@@ -101,6 +110,7 @@ impl Mesh {
         let (held_bytes, total_bytes) = (held.sum(), lesson.total_bytes());
         LessonState {
             followed: self.follows(lesson),
+            pinned: self.choices.pins(&lesson.id),
             complete: held_bytes == total_bytes,
             held_bytes,
             total_bytes,

@@ -10,6 +10,9 @@ use crate::{
     RequestId, Source, config::GROUP_BYTES, wire::HoldingsQuery,
 };
 
+/// How long the disk takes to remove a blob.
+const REMOVAL_TIME: Duration = Duration::from_millis(30);
+
 impl World {
     pub(super) fn output(&mut self, at: At, output: Output) {
         let (delay, soon) = (self.link.delay, Duration::from_millis(1));
@@ -96,7 +99,7 @@ impl World {
                     );
                 }
             }
-            Output::RemoveBlob { hash } => self.nodes[at].store.remove(&hash),
+            Output::RemoveBlob { hash } => self.later(REMOVAL_TIME, at, Pending::Removal { hash }),
             Output::ExchangeRecords { request, peer } => self.exchange(at, request, peer),
             Output::Event(event) => self.nodes[at].events.push(event),
         }
@@ -325,6 +328,13 @@ impl World {
                 query,
             } => self.question(at, asker, request, query),
             Pending::Transfer { request } => self.transfer(at, request),
+            Pending::Removal { hash } => {
+                if self.nodes[at].mesh.is_leaving(&hash) {
+                    self.nodes[at].store.remove(&hash);
+                    self.nodes[at].removed.push(hash);
+                }
+                self.input(at, Input::BlobRemoved { hash });
+            }
         }
     }
 }

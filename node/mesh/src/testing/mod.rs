@@ -90,6 +90,10 @@ enum Pending {
     Transfer {
         request: RequestId,
     },
+    /// A blob that is off the disk by then.
+    Removal {
+        hash: BlobHash,
+    },
 }
 
 impl World {

@@ -27,6 +27,8 @@ pub struct Node {
     pub events: Vec<Event>,
     /// Lessons that were withdrawn from it.
     pub withdrawn: Vec<LessonId>,
+    /// Blobs that were removed from its disk, in order.
+    pub removed: Vec<BlobHash>,
     /// The records it carries.
     pub records: BTreeSet<u64>,
     /// Bytes that arrived although they were held already.
@@ -102,6 +104,7 @@ impl Node {
             store: Store::default(),
             events: Vec::new(),
             withdrawn: Vec::new(),
+            removed: Vec::new(),
             records: BTreeSet::new(),
             repeated_bytes: 0,
             folder: BTreeMap::new(),

@@ -1,12 +1,15 @@
 //! Answers to "why": sentences with fields, and an English wording for each.
 
-use std::{fmt, time::Duration};
+mod words;
+
+use std::time::Duration;
 
 use pishtar_catalog::{Catalog, Lesson};
 
 use crate::{
-    fetch::Fetch,
+    fetch::{Fetch, Removal},
     ids::{NodeId, Now, PublisherId},
+    inventory::FileIx,
     ledger::{Account, Fault, Ledger, PauseReason},
     mesh::LessonState,
     peers::Claim,
@@ -79,6 +82,31 @@ pub enum Sentence {
         /// The quota in bytes.
         quota: u64,
     },
+    /// The lesson is pinned.
+    Pinned,
+    /// The disk has no space for anything that is missing.
+    DiskFull,
+    /// A file is being removed from the disk.
+    Leaving {
+        /// Path of the file.
+        path: String,
+    },
+    /// A file was here and was removed.
+    Removed {
+        /// Path of the file.
+        path: String,
+        /// How long ago.
+        ago: Duration,
+        /// Why.
+        why: Removal,
+    },
+    /// Stored bytes of a file are damaged.
+    Damaged {
+        /// Path of the file.
+        path: String,
+        /// How many.
+        bytes: u64,
+    },
     /// The disk is looked at first.
     Inspecting {
         /// Path of the file.
@@ -138,115 +166,6 @@ pub enum Sentence {
     },
 }
 
-impl fmt::Display for Sentence {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Sentence::Complete { bytes } => write!(f, "It is all here: {}.", Bytes(*bytes)),
-            Sentence::Partly { held, total } => {
-                write!(f, "{} of {} are here.", Bytes(*held), Bytes(*total))
-            }
-            Sentence::NotFollowed => f.write_str(
-                "This node does not follow it; it is fetched only while somebody plays it.",
-            ),
-            Sentence::HeldBy { path, whole, part } => {
-                write!(f, "{path} is held by {}", Names(whole))?;
-                if part.is_empty() {
-                    f.write_str(".")
-                } else {
-                    write!(f, ", in part by {}.", Names(part))
-                }
-            }
-            Sentence::NobodyHas { path, connected } => {
-                write!(
-                    f,
-                    "{path} is held by none of the {connected} connected neighbours; it waits for one that has it."
-                )
-            }
-            Sentence::Arriving {
-                path,
-                from,
-                ranges,
-                rate,
-            } => {
-                write!(
-                    f,
-                    "{path} comes from {from} at {}/s ({ranges} ranges on their way).",
-                    Bytes(*rate)
-                )
-            }
-            Sentence::Paused {
-                path,
-                peer,
-                wait,
-                reason,
-            } => {
-                write!(f, "{path} waits {} for {peer}: {reason}.", Seconds(*wait))
-            }
-            Sentence::NoRoom {
-                path,
-                needed,
-                quota,
-            } => write!(
-                f,
-                "{path} needs {} more and the quota of {} has no room: raise --quota or follow less.",
-                Bytes(*needed),
-                Bytes(*quota)
-            ),
-            Sentence::Inspecting { path } => {
-                write!(f, "{path} is being looked up on this machine's disk.")
-            }
-            Sentence::Queued { path } => write!(f, "{path} waits for its turn."),
-            Sentence::Account {
-                peer,
-                connected,
-                rx_bytes,
-                tx_bytes,
-                rate,
-            } => {
-                let state = if *connected {
-                    "connected"
-                } else {
-                    "not connected"
-                };
-                write!(
-                    f,
-                    "{peer} is {state}: {} received from it, {} sent to it, lately {}/s.",
-                    Bytes(*rx_bytes),
-                    Bytes(*tx_bytes),
-                    Bytes(*rate)
-                )
-            }
-            Sentence::Holds {
-                peer,
-                files,
-                wanted,
-            } => {
-                write!(
-                    f,
-                    "{peer} holds {files} files of our catalogues, {wanted} of them wanted here."
-                )
-            }
-            Sentence::Fault { peer, fault } => write!(f, "{peer} {}.", fault.kind),
-            Sentence::PeerPaused { peer, wait, reason } => {
-                write!(
-                    f,
-                    "Nothing is asked of {peer} for {}: {reason}.",
-                    Seconds(*wait)
-                )
-            }
-            Sentence::CatalogWaits {
-                peer,
-                publisher,
-                wait,
-            } => write!(
-                f,
-                "The catalogue of {publisher} that {peer} offers did not help; it is asked again in {}.",
-                Seconds(*wait)
-            ),
-        }
-    }
-}
-
 /// What there is to say of a lesson.
 pub(crate) fn lesson(
     fetch: &Fetch,
@@ -255,17 +174,28 @@ pub(crate) fn lesson(
     lesson: &Lesson,
     state: LessonState,
 ) -> Vec<Sentence> {
+    let mut sentences = Vec::new();
     if state.complete {
-        return vec![Sentence::Complete {
+        sentences.push(Sentence::Complete {
             bytes: state.total_bytes,
-        }];
+        });
+    } else {
+        sentences.push(Sentence::Partly {
+            held: state.held_bytes,
+            total: state.total_bytes,
+        });
     }
-    let mut sentences = vec![Sentence::Partly {
-        held: state.held_bytes,
-        total: state.total_bytes,
-    }];
+    if state.pinned {
+        sentences.push(Sentence::Pinned);
+    }
+    if state.complete {
+        return sentences;
+    }
     if !state.followed {
         sentences.push(Sentence::NotFollowed);
+    }
+    if fetch.disk_is_full() {
+        sentences.push(Sentence::DiskFull);
     }
     for file in &lesson.files {
         say_file(fetch, ledger, now, file, &mut sentences);
@@ -288,9 +218,7 @@ fn say_file(
     if known.is_complete() {
         return;
     }
-    if !known.is_known() {
-        sentences.push(Sentence::Inspecting { path: path() });
-    }
+    sentences.extend(say_disk(fetch, now, ix, path()));
     let (mut whole, mut part) = (Vec::new(), Vec::new());
     for (&peer, state) in fetch.peers.iter() {
         match state.claim(&fetch.inventory, ix) {
@@ -332,7 +260,7 @@ fn say_file(
         }
     }
     if sentences.len() == before && known.is_known() && known.want.is_some() {
-        sentences.push(match fetch.quota {
+        sentences.push(match fetch.room.quota {
             Some(quota) if !fetch.has_room_for(ix) => Sentence::NoRoom {
                 path: path(),
                 needed: known.missing_bytes(),
@@ -348,6 +276,28 @@ fn say_file(
         whole,
         part,
     });
+}
+
+/// What this machine's disk has to do with a file that is not whole.
+fn say_disk(fetch: &Fetch, now: Now, ix: FileIx, path: String) -> Option<Sentence> {
+    let file = fetch.inventory.file(ix);
+    if fetch.inventory.is_leaving(&file.hash) {
+        return Some(Sentence::Leaving { path });
+    }
+    if !file.is_known() {
+        return Some(Sentence::Inspecting { path });
+    }
+    if file.damaged > 0 {
+        let bytes = file.damaged;
+        return Some(Sentence::Damaged { path, bytes });
+    }
+    let (at, why) = fetch.room.removal(&file.hash)?;
+    let ago = u64::try_from(now.wall.saturating_sub(at)).unwrap_or(0);
+    (file.held_bytes() == 0).then_some(Sentence::Removed {
+        path,
+        ago: Duration::from_secs(ago),
+        why,
+    })
 }
 
 /// What there is to say of a peer.
@@ -367,7 +317,7 @@ pub(crate) fn peer(
     }];
     if let Some(state) = fetch.peers.get(&peer) {
         let claimed = state.claimed(&fetch.inventory);
-        let wanted = |ix: &&crate::inventory::FileIx| {
+        let wanted = |ix: &&FileIx| {
             let file = fetch.inventory.file(**ix);
             file.want.is_some() && !file.is_complete()
         };
@@ -401,41 +351,4 @@ pub(crate) fn peer(
 fn pause(account: &Account, now: Now) -> Option<(Duration, PauseReason)> {
     let (until, reason) = account.pause.filter(|(until, _)| *until > now.mono)?;
     Some((until.since(now.mono), reason))
-}
-
-struct Bytes(u64);
-
-impl fmt::Display for Bytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tenths = |unit: u64| (self.0 / (unit / 10)) as f64 / 10.0;
-        match self.0 {
-            0..1_000 => write!(f, "{} B", self.0),
-            1_000..1_000_000 => write!(f, "{:.1} kB", tenths(1_000)),
-            1_000_000..1_000_000_000 => write!(f, "{:.1} MB", tenths(1_000_000)),
-            _ => write!(f, "{:.1} GB", tenths(1_000_000_000)),
-        }
-    }
-}
-
-struct Seconds(Duration);
-
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} s", self.0.as_millis().div_ceil(1_000))
-    }
-}
-
-struct Names<'a>(&'a [NodeId]);
-
-impl fmt::Display for Names<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return f.write_str("nobody as a whole");
-        }
-        for (at, peer) in self.0.iter().enumerate() {
-            let comma = if at == 0 { "" } else { ", " };
-            write!(f, "{comma}{peer}")?;
-        }
-        Ok(())
-    }
 }
