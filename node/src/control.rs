@@ -16,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+use pishtar_catalog::LessonId;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt},
@@ -23,7 +24,7 @@ use tokio::{
     sync::Semaphore,
 };
 
-use crate::handle::Handle;
+use crate::handle::{Change, Choice, ChooseError, Chosen, Handle};
 
 /// Longest request line, in bytes: a request names at most a lesson or a peer.
 const MAX_REQUEST_BYTES: u64 = 16 * 1024;
@@ -55,6 +56,13 @@ pub enum Request {
     Why {
         /// Lesson id or peer id.
         subject: Option<String>,
+    },
+    /// What is to happen with one lesson.
+    Choose {
+        /// Lesson id.
+        lesson: String,
+        /// What.
+        change: Change,
     },
     /// Events numbered `since` and later.
     Events {
@@ -238,8 +246,24 @@ async fn reply(request: Request, handle: &Handle) -> Vec<u8> {
             Ok(why) => Answer::Ok(why),
             Err(error) => Answer::Error(error.to_string()),
         }),
+        Request::Choose { lesson, change } => {
+            let handle = handle.clone();
+            let done = tokio::task::spawn_blocking(move || choose(&handle, &lesson, change)).await;
+            encode(&match done {
+                Ok(Ok(chosen)) => Answer::Ok(chosen),
+                Ok(Err(error)) => Answer::Error(error.to_string()),
+                Err(error) => Answer::Error(format!("the node failed at it: {error}")),
+            })
+        }
         Request::Events { since } => encode(&Answer::Ok(handle.events_since(since))),
     }
+}
+
+fn choose(handle: &Handle, lesson: &str, change: Change) -> Result<Chosen, ChooseError> {
+    let unknown = || ChooseError::Unknown(lesson.to_owned());
+    let id = LessonId::new(lesson).map_err(|_| unknown())?;
+    handle.choose(&Choice::Lesson(id.clone(), change))?;
+    handle.chosen(&id).ok_or_else(unknown)
 }
 
 fn encode<T: Serialize>(answer: &Answer<T>) -> Vec<u8> {

@@ -102,7 +102,7 @@ pub(super) fn why(args: &WhyArgs) -> anyhow::Result<()> {
     })
 }
 
-fn answer<T: DeserializeOwned + Serialize>(
+pub(super) fn answer<T: DeserializeOwned + Serialize>(
     args: &AskArgs,
     request: &Request,
     print: impl FnOnce(&mut dyn Write, &T) -> io::Result<()>,
@@ -160,6 +160,12 @@ fn print_status(out: &mut dyn Write, status: &Status) -> io::Result<()> {
         blobs.complete,
         blobs.partial
     )?;
+    if blobs.disk_full {
+        writeln!(
+            out,
+            "            The disk is full: nothing is fetched until there is space. Everything that is here can be watched."
+        )?;
+    }
     let connected = status.peers.iter().filter(|peer| peer.connected).count();
     writeln!(
         out,

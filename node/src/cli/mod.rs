@@ -13,6 +13,7 @@ use crate::{
 };
 
 mod ask;
+mod choose;
 mod run;
 
 /// Brings a country's school lessons to where there is no internet.
@@ -43,6 +44,14 @@ enum Command {
     Lessons(ask::LessonsArgs),
     /// Why a lesson or a neighbour is in the state it is in
     Why(ask::WhyArgs),
+    /// Keep a lesson on the running node, whatever its rules say
+    Follow(choose::LessonArgs),
+    /// Stop keeping a lesson
+    Unfollow(choose::UnfollowArgs),
+    /// Keep a lesson and never remove it to make room
+    Pin(choose::LessonArgs),
+    /// Let a pinned lesson be removed again when room is needed
+    Unpin(choose::LessonArgs),
     /// The ministry's workshop: keys, lessons, signatures, the published folder
     #[command(subcommand)]
     Ministry(MinistryCommand),
@@ -76,6 +85,10 @@ pub fn main() -> ExitCode {
         Command::Peers(args) => ask::peers(&args),
         Command::Lessons(args) => ask::lessons(&args),
         Command::Why(args) => ask::why(&args),
+        Command::Follow(args) => choose::follow(&args),
+        Command::Unfollow(args) => choose::unfollow(&args),
+        Command::Pin(args) => choose::pin(&args),
+        Command::Unpin(args) => choose::unpin(&args),
         Command::Ministry(command) => ministry::run(command).map_err(Into::into),
         Command::Collect(args) => run::collect(args),
         Command::Progress(command) => collector::progress(command),

@@ -12,8 +12,8 @@ use pishtar_signing::client::MetaFile;
 
 use super::{Engine, restore, search::SearchJob};
 use crate::{
-    net::{Protocol, blobs, holdings, meta, records},
-    store::blobs::{BlobStore, Holding},
+    net::{Cancellable, Protocol, blobs, holdings, meta, records},
+    store::blobs::Holding,
 };
 
 impl Engine {
@@ -53,7 +53,9 @@ impl Engine {
                     token.cancel();
                 }
             }
-            Output::RemoveBlob { hash } => self.remove(hash),
+            Output::RemoveBlob { hash } => {
+                let _ = self.removals.send(hash);
+            }
             Output::ExchangeRecords { request, peer } => self.exchange_records(request, peer),
             Output::Event(event) => self.event(&event),
         }
@@ -179,51 +181,34 @@ impl Engine {
             let progress = |bytes| {
                 let _ = shared.inputs.send(Input::RangeProgress { request, bytes });
             };
-            let fetch = async {
-                match shared.net.open(peer, Protocol::Blobs).await {
-                    Ok(stream) => {
-                        blobs::fetch(stream, &shared.blobs, hash, length, range.clone(), progress)
-                            .await
-                    }
-                    Err(_) => blobs::Fetched {
-                        result: Err(FetchFailure::Disconnected),
-                        held: Vec::new(),
-                        complete: false,
-                    },
+            let opened = tokio::select! {
+                () = token.cancelled() => Err(FetchFailure::Cancelled),
+                opened = shared.net.open(peer, Protocol::Blobs) => {
+                    opened.map_err(|_| FetchFailure::Disconnected)
                 }
             };
-            let fetched = tokio::select! {
-                () = token.cancelled() => None,
-                fetched = fetch => Some(fetched),
+            let fetched = match opened {
+                // What has arrived by a cancel is stored to its end and told of: the quota counts on it.
+                Ok(stream) => {
+                    let stream = Cancellable::new(stream, token.clone());
+                    blobs::fetch(stream, &shared.blobs, hash, length, range, progress).await
+                }
+                Err(failure) => blobs::Fetched {
+                    result: Err(failure),
+                    held: Vec::new(),
+                    complete: false,
+                },
             };
-            let (result, held) = match fetched {
-                Some(fetched) => (fetched.result, fetched.held),
-                None => (
-                    Err(FetchFailure::Cancelled),
-                    held_within(&shared.blobs, hash, length, &range).await,
-                ),
+            let result = match fetched.result {
+                Err(_) if token.is_cancelled() => Err(FetchFailure::Cancelled),
+                result => result,
             };
+            let held = fetched.held;
             let _ = shared.inputs.send(Input::RangeFinished {
                 request,
                 result,
                 held,
             });
-        });
-    }
-
-    fn remove(&self, hash: BlobHash) {
-        let shared = self.shared.clone();
-        let stop = self.stop.clone();
-        self.tasks.spawn(async move {
-            let hashes = [hash];
-            let removed = tokio::select! {
-                // What is left behind is removed at the next start: no catalogue names it.
-                () = stop.cancelled() => return,
-                removed = shared.blobs.remove(&hashes) => removed,
-            };
-            if let Err(error) = removed {
-                tracing::warn!(%error, "a withdrawn file was not removed; it is no longer shown or served");
-            }
         });
     }
 
@@ -247,24 +232,6 @@ impl Engine {
     fn event(&self, event: &Event) {
         self.note(kind(event), event.to_string());
     }
-}
-
-/// What of `range` is verified and stored, in bytes.
-async fn held_within(
-    blobs: &BlobStore,
-    hash: BlobHash,
-    length: u64,
-    range: &Range<u64>,
-) -> Vec<Range<u64>> {
-    let held = match blobs.state(hash, length).await {
-        Ok(Holding::Complete) => std::iter::once(0..length).collect(),
-        Ok(Holding::Partial(ranges)) => ranges,
-        Ok(Holding::Absent) | Err(_) => Vec::new(),
-    };
-    let clipped = held
-        .into_iter()
-        .map(|held| held.start.max(range.start)..held.end.min(range.end));
-    clipped.filter(|part| !part.is_empty()).collect()
 }
 
 pub(super) fn held(holding: Holding) -> Held {
@@ -313,6 +280,8 @@ fn kind(event: &Event) -> &'static str {
         Event::LessonComplete { .. } => "lesson_complete",
         Event::LessonWithdrawn { .. } => "lesson_withdrawn",
         Event::QuotaFull { .. } => "quota_full",
+        Event::Removed { .. } => "removed",
+        Event::Damaged { .. } => "damaged",
         Event::DiskFailed { .. } => "disk_failed",
         Event::RecordsExchanged { .. } => "records_exchanged",
         Event::RecordsFailed { .. } => "records_failed",

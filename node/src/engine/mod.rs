@@ -12,7 +12,7 @@ use std::{
 };
 
 use libp2p::Multiaddr;
-use pishtar_catalog::Selection;
+use pishtar_catalog::{BlobHash, Selection};
 use pishtar_mesh::{Hint, Input, Mono, Output, RequestId, wire};
 use tokio::{
     net::TcpListener,
@@ -29,11 +29,12 @@ use crate::{
 
 mod actions;
 pub mod clock;
+pub(crate) mod disk;
 mod folders;
 mod restore;
 mod search;
 mod serve;
-mod settings;
+pub(crate) mod settings;
 
 use folders::Folders;
 pub use restore::StartError;
@@ -139,6 +140,8 @@ pub async fn start(options: NodeOptions) -> Result<Node, StartError> {
         web: Some(web_address),
         sync_point: options.sync_point,
         next_demand: AtomicU64::new(1),
+        settings: Mutex::new(opened.settings),
+        data: opened.data,
     });
     let stop = CancellationToken::new();
     let handle = Handle::new(shared.clone());
@@ -154,8 +157,10 @@ pub async fn start(options: NodeOptions) -> Result<Node, StartError> {
         ..ProviderLimits::default()
     };
     let (search, search_jobs) = mpsc::unbounded_channel();
+    let (removals, to_remove) = mpsc::unbounded_channel();
     let engine = Engine {
         search,
+        removals,
         shared: shared.clone(),
         tasks: TaskTracker::new(),
         stop: stop.clone(),
@@ -166,6 +171,7 @@ pub async fn start(options: NodeOptions) -> Result<Node, StartError> {
         folders: Folders::new(options.publish),
     };
     engine.begin(search_jobs);
+    engine.keep_removing(to_remove);
     let engine = tokio::spawn(engine.run(input_queue, opened.net_events));
     Ok(Node {
         handle,
@@ -199,6 +205,8 @@ struct Engine {
     folders: Folders,
     /// What the search index has to follow, in order.
     search: mpsc::UnboundedSender<SearchJob>,
+    /// Blobs that are to be removed.
+    removals: mpsc::UnboundedSender<BlobHash>,
 }
 
 impl Engine {
@@ -210,32 +218,6 @@ impl Engine {
         self.keep_search(search_jobs);
         let _ = self.search.send(SearchJob::Rebuild(lessons.clone()));
         self.tasks.spawn_blocking(move || folders.import(&lessons));
-        self.sweep_unnamed();
-    }
-
-    /// Removes lesson files that no trusted catalogue names any more: a stop came between a withdrawal and its
-    /// removal.
-    fn sweep_unnamed(&self) {
-        let shared = self.shared.clone();
-        let stop = self.stop.clone();
-        self.tasks.spawn(async move {
-            let sweep = async {
-                let mut unnamed = shared.blobs.hashes().await?;
-                unnamed.retain(|hash| shared.mesh().catalog().file(hash).is_none());
-                if unnamed.is_empty() {
-                    return Ok(());
-                }
-                tracing::info!(files = unnamed.len(), "removing files that no catalogue names");
-                shared.blobs.remove(&unnamed).await
-            };
-            let swept = tokio::select! {
-                () = stop.cancelled() => return,
-                swept = sweep => swept,
-            };
-            if let Err(error) = swept {
-                tracing::warn!(%error, "files that no catalogue names were not removed; the next start tries again");
-            }
-        });
     }
 
     async fn run(
@@ -246,6 +228,7 @@ impl Engine {
         self.folders.watch(&self.shared, &self.tasks, &self.stop);
         self.watch_records();
         self.keep_house();
+        self.watch_disk();
         self.perform_all();
         loop {
             let deadline = self.shared.mesh().next_deadline(self.shared.clock.now());

@@ -147,8 +147,10 @@ pub enum StartError {
 
 /// Everything that start-up opened.
 pub(super) struct Opened {
+    pub(super) data: PathBuf,
     pub(super) lock: FolderLock,
     pub(super) mesh: Mesh,
+    pub(super) settings: Settings,
     pub(super) net: NetHandle,
     pub(super) net_events: mpsc::Receiver<NetEvent>,
     pub(super) blobs: BlobStore,
@@ -169,7 +171,9 @@ pub(super) async fn open(options: &NodeOptions, clock: Clock) -> Result<Opened, 
     let (publishers, catalog) = restore_publishers(&trust, &data)?;
     let mut settings = Settings::load(&data)?;
     if !options.follow.is_empty() {
-        settings.replace_follow(options.follow.clone())?;
+        let mut choices = settings.choices().clone();
+        choices.rules.clone_from(&options.follow);
+        settings.replace(choices)?;
     }
     let index = Index::open(&data.join("index.sled"))?;
     let store_error = |store, path: &Path, cause: String| StartError::Store {
@@ -190,6 +194,16 @@ pub(super) async fn open(options: &NodeOptions, clock: Clock) -> Result<Opened, 
         .states(|hash| catalog.file(hash).map(|(_, file)| file.length))
         .await
         .map_err(|error| store_error("lesson", &blobs_folder, error.to_string()))?;
+    let unnamed = blobs
+        .unnamed(|hash| catalog.file(hash).is_some())
+        .await
+        .map_err(|error| store_error("lesson", &blobs_folder, error.to_string()))?;
+    if !unnamed.is_empty() {
+        tracing::info!(
+            files = unnamed.len(),
+            "removing files that no catalogue names"
+        );
+    }
     let restored = Restored {
         publishers,
         catalog,
@@ -199,10 +213,11 @@ pub(super) async fn open(options: &NodeOptions, clock: Clock) -> Result<Opened, 
                 .map(|(hash, holding)| (hash, held(holding)))
                 .collect(),
         ),
+        unnamed,
         records: records_state(&records),
     };
     let mut mesh = Mesh::new(config, clock.now(), restored);
-    mesh.handle(clock.now(), Input::SetFollow(settings.follow.clone()));
+    mesh.handle(clock.now(), Input::SetChoices(settings.choices().clone()));
     set_ack_key(&records, &mesh);
     let search_folder = data.join("search");
     let search = Search::open(&search_folder)
@@ -210,7 +225,9 @@ pub(super) async fn open(options: &NodeOptions, clock: Clock) -> Result<Opened, 
     let (net, net_events) = start_network(options, key)?;
     Ok(Opened {
         lock,
+        data,
         mesh,
+        settings,
         net,
         net_events,
         blobs,

@@ -1,27 +1,36 @@
 //! What the person who runs the node chose: kept in `settings.json`, replaced atomically.
 
 use std::{
+    collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
 };
 
-use pishtar_catalog::Selection;
+use pishtar_catalog::{LessonId, Selection};
+use pishtar_mesh::Choices;
 use serde::{Deserialize, Serialize};
 
 use crate::store::trust::{TrustStoreError, replace_file};
 
 /// Choices that survive a restart.
 #[derive(Debug, Clone)]
-pub(super) struct Settings {
+pub(crate) struct Settings {
     file: PathBuf,
-    /// Lessons that the node keeps.
-    pub(super) follow: Vec<Selection>,
+    choices: Choices,
 }
 
 #[derive(Serialize, Deserialize)]
 struct OnDisk {
     #[serde(default)]
     follow: Vec<String>,
+    /// Single lessons that are followed.
+    #[serde(default)]
+    keep: Vec<String>,
+    /// Single lessons that are not followed whatever the rules say.
+    #[serde(default)]
+    leave_out: Vec<String>,
+    #[serde(default)]
+    pinned: Vec<String>,
 }
 
 /// Why the settings cannot be read.
@@ -50,14 +59,14 @@ impl Settings {
     ///
     /// # Errors
     /// A settings error, naming the file and the remedy.
-    pub(super) fn load(data: &Path) -> Result<Self, SettingsError> {
+    pub(crate) fn load(data: &Path) -> Result<Self, SettingsError> {
         let file = data.join("settings.json");
         let bytes = match fs::read(&file) {
             Ok(bytes) => bytes,
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
                 return Ok(Self {
                     file,
-                    follow: Vec::new(),
+                    choices: Choices::default(),
                 });
             }
             Err(cause) => return Err(SettingsError::Read { file, cause }),
@@ -68,23 +77,43 @@ impl Settings {
         };
         let on_disk: OnDisk =
             serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
-        let follow: Result<Vec<Selection>, _> =
+        let rules: Result<Vec<Selection>, _> =
             on_disk.follow.iter().map(|rule| rule.parse()).collect();
-        let follow = follow.map_err(|error| damaged(format!("{error}")))?;
-        Ok(Self { file, follow })
+        let rules = rules.map_err(|error| damaged(format!("{error}")))?;
+        let lessons = |ids: &[String]| -> Result<BTreeSet<LessonId>, SettingsError> {
+            let ids = ids.iter().map(|id| LessonId::new(id));
+            ids.collect::<Result<_, _>>()
+                .map_err(|error| damaged(error.to_string()))
+        };
+        let choices = Choices {
+            rules,
+            kept: lessons(&on_disk.keep)?,
+            left_out: lessons(&on_disk.leave_out)?,
+            pinned: lessons(&on_disk.pinned)?,
+        };
+        Ok(Self { file, choices })
     }
 
-    /// Replaces what the node follows, durably.
+    /// What was chosen.
+    pub(crate) fn choices(&self) -> &Choices {
+        &self.choices
+    }
+
+    /// Replaces what was chosen, durably.
     ///
     /// # Errors
     /// What the disk said; the old choice stays.
-    pub(super) fn replace_follow(&mut self, follow: Vec<Selection>) -> Result<(), TrustStoreError> {
+    pub(crate) fn replace(&mut self, choices: Choices) -> Result<(), TrustStoreError> {
+        let lessons = |ids: &BTreeSet<LessonId>| ids.iter().map(ToString::to_string).collect();
         let on_disk = OnDisk {
-            follow: follow.iter().map(ToString::to_string).collect(),
+            follow: choices.rules.iter().map(ToString::to_string).collect(),
+            keep: lessons(&choices.kept),
+            leave_out: lessons(&choices.left_out),
+            pinned: lessons(&choices.pinned),
         };
         let bytes = serde_json::to_vec_pretty(&on_disk).expect("settings hold only strings");
         replace_file(&self.file, &bytes)?;
-        self.follow = follow;
+        self.choices = choices;
         Ok(())
     }
 }
@@ -97,10 +126,24 @@ mod tests {
     fn a_choice_survives_a_restart_and_damage_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let mut settings = Settings::load(dir.path()).unwrap();
-        assert!(settings.follow.is_empty());
-        let rule: Selection = "grade=6,lang=sq".parse().unwrap();
-        settings.replace_follow(vec![rule.clone()]).unwrap();
-        assert_eq!(Settings::load(dir.path()).unwrap().follow, [rule]);
+        assert_eq!(*settings.choices(), Choices::default());
+        let mut choices = Choices {
+            rules: vec!["grade=6,lang=sq".parse().unwrap()],
+            ..Choices::default()
+        };
+        let lesson = |name: &str| LessonId::new(&format!("ministry/math-6-sq/{name}")).unwrap();
+        choices.follow(lesson("kept"));
+        choices.unfollow(lesson("left-out"));
+        choices.pin(lesson("pinned"));
+        settings.replace(choices.clone()).unwrap();
+        assert_eq!(*Settings::load(dir.path()).unwrap().choices(), choices);
+        fs::write(dir.path().join("settings.json"), br#"{"follow": ["all"]}"#).unwrap();
+        let old = Settings::load(dir.path()).unwrap();
+        assert_eq!(
+            old.choices().rules,
+            [Selection::all()],
+            "an older file reads"
+        );
         fs::write(dir.path().join("settings.json"), b"{").unwrap();
         assert!(
             Settings::load(dir.path())

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
+    path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -15,7 +16,7 @@ use pishtar_signing::record::Recipients;
 use tokio::sync::mpsc;
 
 use crate::{
-    engine::clock::Clock,
+    engine::{clock::Clock, disk, settings::Settings},
     net::{NetHandle, ids},
     search::Search,
     store::{
@@ -26,10 +27,12 @@ use crate::{
     },
 };
 
+mod choose;
 mod event_log;
 mod open_file;
 pub mod status;
 
+pub use choose::{Change, Choice, ChooseError, Chosen, Keeping, Sizes};
 pub use event_log::EventLog;
 pub use open_file::OpenFile;
 use status::{
@@ -56,6 +59,9 @@ pub(crate) struct Shared {
     pub(crate) web: Option<SocketAddr>,
     pub(crate) sync_point: bool,
     pub(crate) next_demand: AtomicU64,
+    pub(crate) settings: Mutex<Settings>,
+    /// The data folder.
+    pub(crate) data: PathBuf,
 }
 
 impl Shared {
@@ -84,6 +90,8 @@ pub struct LessonView {
     pub lesson: Arc<Lesson>,
     /// Whether this node wants it.
     pub followed: bool,
+    /// Whether it is never removed to make room.
+    pub pinned: bool,
     /// Whether every file is held.
     pub complete: bool,
     /// Verified bytes held.
@@ -152,6 +160,8 @@ impl Handle {
                 partial: counts.blobs_partial,
                 bytes: counts.held_bytes,
                 quota: mesh.quota(),
+                free: disk::left_for_lessons(&shared.data).ok(),
+                disk_full: mesh.disk_is_full(),
             };
             (catalogs.collect(), lessons, blobs)
         };
@@ -326,6 +336,7 @@ fn view(mesh: &Mesh, lesson: &Arc<Lesson>) -> LessonView {
     LessonView {
         lesson: lesson.clone(),
         followed: mesh.follows(lesson),
+        pinned: mesh.choices().pins(&lesson.id),
         complete: held_bytes == total_bytes,
         held_bytes,
         total_bytes,
@@ -358,6 +369,7 @@ fn row(view: &LessonView) -> LessonRow {
         total_bytes: view.total_bytes,
         complete: view.complete,
         followed: view.followed,
+        pinned: view.pinned,
         files: files.collect(),
     }
 }

@@ -70,6 +70,12 @@ pub struct BlobCounts {
     pub bytes: u64,
     /// Upper bound for `bytes`; absent where only the disk limits it.
     pub quota: Option<u64>,
+    /// Bytes that lessons may still take on the disk; absent where the system does not tell.
+    #[serde(default)]
+    pub free: Option<u64>,
+    /// Whether the disk is too full to fetch anything.
+    #[serde(default)]
+    pub disk_full: bool,
 }
 
 /// One neighbour.
@@ -112,6 +118,9 @@ pub struct LessonRow {
     pub complete: bool,
     /// Whether a `--follow` rule or a choice on the pages wants it.
     pub followed: bool,
+    /// Whether it is never removed to make room.
+    #[serde(default)]
+    pub pinned: bool,
     /// Its files.
     pub files: Vec<FileRow>,
 }

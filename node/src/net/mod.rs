@@ -6,6 +6,7 @@
 //! they are tested over pipes; a [`Server`] answers inbound streams with them.
 
 pub mod blobs;
+mod cancel;
 mod config;
 pub mod deadline;
 mod dials;
@@ -31,6 +32,7 @@ mod transport;
 
 pub use self::{
     blobs::ProviderLimits,
+    cancel::Cancellable,
     config::{Limits, NetConfig, NetError, NodeKey},
     frame::FrameError,
     handle::{NetHandle, PeerInfo},

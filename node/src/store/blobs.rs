@@ -299,14 +299,36 @@ impl BlobStore {
         self.enter_index().await
     }
 
-    /// Removes blobs and their files. Stop the transfers of these blobs first: one in use is waited
-    /// for, and kept when that takes too long.
+    /// Removes blobs and their files, and gives those that are gone: the ones in use are left for
+    /// another call. Stop the transfers of these blobs first.
     ///
     /// # Errors
-    /// When the store fails or a blob stays in use.
-    pub async fn remove(&self, hashes: &[BlobHash]) -> Result<(), BlobError> {
-        self.remove_hashes(hashes.iter().copied().map(to_hash).collect())
-            .await
+    /// When the store fails or all of them stay in use.
+    pub async fn remove(&self, hashes: &[BlobHash]) -> Result<Vec<BlobHash>, BlobError> {
+        let hashes = hashes.iter().copied().map(to_hash).collect();
+        let gone = self.remove_hashes(hashes).await?;
+        Ok(gone.iter().map(|hash| BlobHash(*hash.as_bytes())).collect())
+    }
+
+    /// Blobs that are not `named`, with the bytes that they take on the disk at most.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn unnamed(
+        &self,
+        named: impl Fn(&BlobHash) -> bool,
+    ) -> Result<Vec<(BlobHash, u64)>, BlobError> {
+        let mut unnamed = Vec::new();
+        for hash in self.hashes().await?.into_iter().filter(|hash| !named(hash)) {
+            let status = self.fs().status(to_hash(hash)).await;
+            let bytes = match status.map_err(BlobError::store)? {
+                BlobStatus::NotFound => 0,
+                BlobStatus::Complete { size } => size,
+                BlobStatus::Partial { size } => size.unwrap_or(0),
+            };
+            unnamed.push((hash, bytes));
+        }
+        Ok(unnamed)
     }
 
     /// Writes everything out and closes the store; transfers must have been stopped.

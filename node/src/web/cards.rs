@@ -216,6 +216,7 @@ mod tests {
         let state = |held_bytes, complete| LessonView {
             lesson: lesson("ministry/math-6-sq/fractions"),
             followed: true,
+            pinned: false,
             complete,
             held_bytes,
             total_bytes: 1000,

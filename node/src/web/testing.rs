@@ -90,6 +90,7 @@ impl World {
         let view = |slug: &str, held_bytes| LessonView {
             lesson: lesson(&format!("ministry/math-6-sq/{slug}")),
             followed: true,
+            pinned: false,
             complete: held_bytes == 1000,
             held_bytes,
             total_bytes: 1000,
@@ -183,6 +184,8 @@ impl Backend for World {
                 partial: 1,
                 bytes: 1_400_000_000,
                 quota: None,
+                free: Some(12_000_000_000),
+                disk_full: false,
             },
             peers: vec![PeerStatus {
                 peer_id: "12D3KooWNeighbour".to_owned(),

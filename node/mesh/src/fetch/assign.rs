@@ -56,7 +56,7 @@ impl Fetch {
         self.keep_within(cx);
         let now = cx.mono();
         self.unfinished = false;
-        if self.paused_until > now {
+        if self.paused_until > now || self.disk_is_full() {
             return;
         }
         let mut peers = self.peers.ids();

@@ -104,22 +104,22 @@ impl Drop for PlanGuard<'_> {
 }
 
 impl BlobStore {
-    pub(super) async fn remove_hashes(&self, hashes: Vec<Hash>) -> Result<(), BlobError> {
+    /// Removes those of these blobs that nobody uses, and waits for one when all are in use. Gives
+    /// those that are gone.
+    pub(super) async fn remove_hashes(&self, hashes: Vec<Hash>) -> Result<Vec<Hash>, BlobError> {
         let store = self.clone();
         // Not tied to the caller: a sweep must be seen to its end.
         let removal = tokio::spawn(async move { store.remove_in_turn(&hashes).await });
         removal.await.map_err(BlobError::store)?
     }
 
-    async fn remove_in_turn(&self, hashes: &[Hash]) -> Result<(), BlobError> {
+    async fn remove_in_turn(&self, hashes: &[Hash]) -> Result<Vec<Hash>, BlobError> {
         let remover = &self.inner.remover;
         let _turn = remover.removing.lock().await;
         let _withdraw = PlanGuard(remover);
         let removal = async {
-            while !hashes.iter().all(|hash| self.inner.holds.release(hash)) {
-                time::sleep(INTERVAL).await;
-            }
-            self.make_plan(hashes).await?;
+            let hashes = self.unused(hashes).await;
+            self.make_plan(&hashes).await?;
             loop {
                 time::sleep(INTERVAL / 5).await;
                 let listed = self.listed().await?;
@@ -128,13 +128,26 @@ impl BlobStore {
                 }
             }
             // Still under the gate, so that none of them is being fetched again.
-            let gone = hashes.to_vec();
+            let gone = hashes.clone();
             let drop_all =
                 move |data: &Path| gone.iter().try_for_each(|h| settle::drop_all(data, h));
-            self.with_files(drop_all).await
+            self.with_files(drop_all).await?;
+            Ok(hashes)
         };
         let removed = time::timeout(DEADLINE, removal).await;
         removed.unwrap_or_else(|_| Err(BlobError::Store("a file stayed in use".to_owned())))
+    }
+
+    /// Those whose entries sleep by now; at least one.
+    async fn unused(&self, hashes: &[Hash]) -> Vec<Hash> {
+        loop {
+            let released = |hash: &&Hash| self.inner.holds.release(hash);
+            let free: Vec<Hash> = hashes.iter().filter(released).copied().collect();
+            if !free.is_empty() || hashes.is_empty() {
+                return free;
+            }
+            time::sleep(INTERVAL).await;
+        }
     }
 
     /// Under the gate: what was begun before is known by then, what begins later enters itself.
