@@ -6,8 +6,9 @@
 
 use serde_json::Value;
 
-/// Deepest nesting of arrays and objects that [`parse`] follows: what the parser refuses beyond protects the stack.
-pub const MAX_DEPTH: usize = 127;
+mod parse;
+
+pub use parse::{MAX_DEPTH, ParseError, parse};
 
 /// Why a value has no canonical form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,40 +16,6 @@ pub enum CanonicalError {
     /// A number with a fraction or exponent, or beyond 64 bits; TUF metadata hold integers only.
     #[error("the number {0} is not a 64-bit integer; signed metadata may hold integers only")]
     NotAnInteger(String),
-}
-
-/// Why received bytes are not JSON that we accept.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ParseError {
-    /// Longer than the caller's bound.
-    #[error("{found} bytes where at most {limit} are allowed")]
-    TooLarge {
-        /// The bound in bytes.
-        limit: u64,
-        /// The length found in bytes.
-        found: u64,
-    },
-    /// Not JSON, not UTF-8, or nested deeper than [`MAX_DEPTH`].
-    #[error("not acceptable JSON: {0}")]
-    Syntax(String),
-}
-
-/// Parses at most `max_bytes` bytes of JSON, nested at most [`MAX_DEPTH`] deep.
-///
-/// Of a repeated key the last value counts, as in Python's `json`; the canonical form is then made of that value,
-/// so that the verdict on a signature is the same as the reference's.
-///
-/// # Errors
-/// [`ParseError`]: the fault is the giver's.
-pub fn parse(bytes: &[u8], max_bytes: u64) -> Result<Value, ParseError> {
-    let found = bytes.len() as u64;
-    if found > max_bytes {
-        return Err(ParseError::TooLarge {
-            limit: max_bytes,
-            found,
-        });
-    }
-    serde_json::from_slice(bytes).map_err(|error| ParseError::Syntax(error.to_string()))
 }
 
 /// The canonical form of `value`.
@@ -155,32 +122,6 @@ mod tests {
             );
         }
         assert_eq!(canonical(json!(u64::MAX)), "18446744073709551615");
-    }
-
-    #[test]
-    fn the_last_of_duplicate_keys_counts() {
-        assert_eq!(
-            canonical(parse(br#"{"a":1,"a":2}"#, 100).unwrap()),
-            "{\"a\":2}"
-        );
-    }
-
-    #[test]
-    fn size_and_depth_are_bounded() {
-        assert_eq!(
-            parse(b"[1,2]", 4),
-            Err(ParseError::TooLarge { limit: 4, found: 5 })
-        );
-        let deep = |n: usize| [vec![b'['; n], vec![b']'; n]].concat();
-        assert!(parse(&deep(MAX_DEPTH), 10_000).is_ok());
-        assert!(matches!(
-            parse(&deep(MAX_DEPTH + 1), 10_000),
-            Err(ParseError::Syntax(_))
-        ));
-        assert!(matches!(
-            parse(&deep(1000), 10_000),
-            Err(ParseError::Syntax(_))
-        ));
     }
 
     proptest! {

@@ -10,12 +10,16 @@ use sha2::{Digest as _, Sha256};
 
 use crate::canonical::to_canonical;
 
+mod material;
 mod spki;
+
+use material::Material;
 
 /// Most signatures one file may carry. Each costs a verification, so this bounds what a hostile file can cost.
 pub const MAX_SIGNATURES: usize = 256;
 
-/// Name of a key: for the keys we count, the lower-case hex SHA-256 of the key's canonical JSON (TUF 4.2).
+/// Name of a key within one file's key list. Ours are the lower-case hex SHA-256 of the key's canonical JSON (TUF 4.2);
+/// nothing is concluded from it, since keys are told apart by their value ([`RoleKeys::valid_signers`]).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct KeyId(pub String);
@@ -51,18 +55,11 @@ pub struct RoleKeys {
 pub struct PublicKey {
     json: Map<String, Value>,
     material: Material,
+    identity: Identity,
 }
 
-/// What verification needs, taken out of `keyval` once.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Material {
-    Ed25519([u8; 32]),
-    /// Uncompressed SEC1 point.
-    EcdsaP256(Vec<u8>),
-    /// PKCS#1 `RSAPublicKey`, DER.
-    RsaPssSha256(Vec<u8>),
-    Unusable,
-}
+/// Which key this is by its value, whatever it is called and however it is written.
+type Identity = [u8; 32];
 
 impl PublicKey {
     /// The TUF form of a raw ed25519 public key.
@@ -74,9 +71,11 @@ impl PublicKey {
         }) else {
             unreachable!("the literal above is an object")
         };
+        let material = Material::Ed25519(public);
         PublicKey {
             json,
-            material: Material::Ed25519(public),
+            identity: material.identity(),
+            material,
         }
     }
 
@@ -100,7 +99,11 @@ impl PublicKey {
             .and_then(Value::as_str)
             .unwrap_or_default();
         let material = Material::read(keytype, scheme, public);
-        Ok(PublicKey { json, material })
+        Ok(PublicKey {
+            json,
+            identity: material.identity(),
+            material,
+        })
     }
 
     /// The key object as metadata carry it.
@@ -114,12 +117,10 @@ impl PublicKey {
             .iter()
             .filter_map(|name| Some(((*name).to_owned(), self.json.get(*name)?.clone())))
             .collect();
-        hash_id(core)
-    }
-
-    /// Whether `id` is this key's hash, over its core fields or over all of them (older tools hash all).
-    pub fn has_id(&self, id: &KeyId) -> bool {
-        self.id() == *id || hash_id(self.json.clone()) == *id
+        // A float inside `keyval` has no canonical form; the empty id then matches nothing.
+        to_canonical(&Value::Object(core)).map_or(KeyId(String::new()), |bytes| {
+            KeyId(hex::encode(Sha256::digest(bytes)))
+        })
     }
 
     /// Whether `sig_hex` is this key's signature of `message`; false for anything unreadable.
@@ -133,59 +134,6 @@ impl PublicKey {
     }
 }
 
-impl Material {
-    fn read(keytype: &str, scheme: &str, public: &str) -> Material {
-        let material = match (keytype, scheme) {
-            ("ed25519", "ed25519") => {
-                let mut raw = [0; 32];
-                hex::decode_to_slice(public, &mut raw)
-                    .ok()
-                    .map(|()| Material::Ed25519(raw))
-            }
-            ("ecdsa" | "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256") => {
-                spki::p256_point(public).map(Material::EcdsaP256)
-            }
-            ("rsa", "rsassa-pss-sha256") => spki::rsa_key(public).map(Material::RsaPssSha256),
-            _ => None,
-        };
-        material.unwrap_or(Material::Unusable)
-    }
-
-    fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        use ring::signature::{
-            ECDSA_P256_SHA256_ASN1, RSA_PSS_2048_8192_SHA256, UnparsedPublicKey,
-        };
-        match self {
-            Material::Ed25519(public) => verify_ed25519(public, message, signature),
-            Material::EcdsaP256(point) => UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point)
-                .verify(message, signature)
-                .is_ok(),
-            Material::RsaPssSha256(key) => UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, key)
-                .verify(message, signature)
-                .is_ok(),
-            Material::Unusable => false,
-        }
-    }
-}
-
-/// Strict: small-order keys and non-canonical signatures, which several parties judge differently, are refused.
-fn verify_ed25519(public: &[u8; 32], message: &[u8], signature: &[u8]) -> bool {
-    let Ok(key) = ed25519_dalek::VerifyingKey::from_bytes(public) else {
-        return false;
-    };
-    let Ok(signature) = ed25519_dalek::Signature::from_slice(signature) else {
-        return false;
-    };
-    key.verify_strict(message, &signature).is_ok()
-}
-
-fn hash_id(key: Map<String, Value>) -> KeyId {
-    // A float inside an unknown field has no canonical form; the empty id then matches nothing.
-    to_canonical(&Value::Object(key)).map_or(KeyId(String::new()), |bytes| {
-        KeyId(hex::encode(Sha256::digest(bytes)))
-    })
-}
-
 impl RoleKeys {
     /// A role signed by `threshold` of the given keys.
     pub fn new<'a>(keys: impl IntoIterator<Item = &'a PublicKey>, threshold: u64) -> RoleKeys {
@@ -197,8 +145,8 @@ impl RoleKeys {
 
     /// The keys of this role whose signature of `message` is valid.
     ///
-    /// One key counts once, however many ids, entries or signatures it appears under; an id that is not its key's
-    /// hash does not count; a bad or empty signature is passed over. Two `signatures` of one id are both tried.
+    /// One key counts once, however many ids, spellings, schemes or signatures it appears under; a bad or empty
+    /// signature is passed over. An id need not be its key's hash: an id that vouches for nothing can forge nothing.
     pub fn valid_signers(
         &self,
         keys: &BTreeMap<KeyId, PublicKey>,
@@ -206,42 +154,41 @@ impl RoleKeys {
         signatures: &[Signature],
     ) -> Signers {
         let mut signers = Signers::default();
-        let mut seen = BTreeSet::new();
         for signature in signatures.iter().take(MAX_SIGNATURES) {
-            if !self.keyids.contains(&signature.keyid) || signers.0.contains(&signature.keyid) {
+            if !self.keyids.contains(&signature.keyid) {
                 continue;
             }
             let Some(key) = keys.get(&signature.keyid) else {
                 continue;
             };
-            if seen.contains(&key.material)
-                || !key.verify(message, &signature.sig)
-                || !key.has_id(&signature.keyid)
-            {
-                continue;
+            if !signers.0.contains_key(&key.identity) && key.verify(message, &signature.sig) {
+                signers.0.insert(key.identity, signature.keyid.clone());
             }
-            seen.insert(key.material.clone());
-            signers.0.insert(signature.keyid.clone());
         }
         signers
     }
 
-    /// Whether `signers`, found valid under some earlier key list, still reach this role's threshold.
-    ///
-    /// Sound because an id that [`RoleKeys::valid_signers`] returned is the hash of its key.
-    pub fn is_met_by(&self, signers: &Signers) -> bool {
-        self.threshold >= 1 && signers.0.intersection(&self.keyids).count() as u64 >= self.threshold
+    /// Whether `signers`, found valid under some earlier key list, still reach this role's threshold with the keys that
+    /// `keys` now gives its ids.
+    pub fn is_met_by(&self, keys: &BTreeMap<KeyId, PublicKey>, signers: &Signers) -> bool {
+        let standing: BTreeSet<&Identity> = self
+            .keyids
+            .iter()
+            .filter_map(|id| Some(&keys.get(id)?.identity))
+            .filter(|identity| signers.0.contains_key(*identity))
+            .collect();
+        self.threshold >= 1 && standing.len() as u64 >= self.threshold
     }
 }
 
-/// Ids of distinct keys whose signature of one file was found valid.
+/// Distinct keys whose signature of one file was found valid.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Signers(BTreeSet<KeyId>);
+pub struct Signers(BTreeMap<Identity, KeyId>);
 
 impl Signers {
-    /// The ids, in order.
+    /// The ids under which they signed.
     pub fn iter(&self) -> impl Iterator<Item = &KeyId> {
-        self.0.iter()
+        self.0.values()
     }
 
     /// How many distinct keys.
@@ -251,12 +198,16 @@ impl Signers {
 
     /// Adds signers of the very same bytes that were found valid under another key list.
     pub(crate) fn extend(&mut self, others: &Signers) {
-        self.0.extend(others.0.iter().cloned());
+        let others = others
+            .0
+            .iter()
+            .map(|(identity, id)| (*identity, id.clone()));
+        self.0.extend(others);
     }
 
-    /// Whether `id` is among them.
+    /// Whether one of them signed as `id`.
     pub fn contains(&self, id: &KeyId) -> bool {
-        self.0.contains(id)
+        self.0.values().any(|known| known == id)
     }
 }
 

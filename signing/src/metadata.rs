@@ -149,14 +149,19 @@ impl Hashes {
 
     /// Whether `bytes` have every hash listed here that we can compute, and at least one is such.
     pub fn match_bytes(&self, bytes: &[u8]) -> bool {
+        self.match_digests(&Sha256::digest(bytes).into(), &Sha512::digest(bytes).into())
+    }
+
+    /// The same for bytes of which only the digests are at hand.
+    pub fn match_digests(&self, sha256: &[u8; 32], sha512: &[u8; 64]) -> bool {
         let mut known = 0;
         for (algorithm, expected) in &self.0 {
-            let found = match algorithm.as_str() {
-                "sha256" => hex::encode(Sha256::digest(bytes)),
-                "sha512" => hex::encode(Sha512::digest(bytes)),
+            let found: &[u8] = match algorithm.as_str() {
+                "sha256" => sha256,
+                "sha512" => sha512,
                 _ => continue,
             };
-            if !expected.eq_ignore_ascii_case(&found) {
+            if !hex::decode(expected).is_ok_and(|expected| expected == found) {
                 return false;
             }
             known += 1;

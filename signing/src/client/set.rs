@@ -214,11 +214,11 @@ impl TrustedSet {
         let timestamp_stands = self
             .timestamp
             .as_ref()
-            .is_none_or(|t| self.root.timestamp.is_met_by(&t.held.signers));
+            .is_none_or(|t| self.timestamp_authority().is_met_by(&t.held.signers));
         let snapshot_stands = self
             .snapshot
             .as_ref()
-            .is_none_or(|s| self.root.snapshot.is_met_by(&s.held.signers));
+            .is_none_or(|s| self.snapshot_authority().is_met_by(&s.held.signers));
         self.rotated |= !timestamp_stands || !snapshot_stands;
     }
 

@@ -223,9 +223,9 @@ impl Update {
                 Stage::Snapshot => {
                     let meta = self.listed_snapshot(&MetaFile::timestamp())?;
                     let file = MetaFile::new(MetaRole::Snapshot, meta.version);
-                    let role = &self.set.root.snapshot;
+                    let authority = self.set.snapshot_authority();
                     let current = self.set.snapshot.as_ref().filter(|s| {
-                        verify::is_listed(&s.held, &meta) && role.is_met_by(&s.held.signers)
+                        verify::is_listed(&s.held, &meta) && authority.is_met_by(&s.held.signers)
                     });
                     let Some(current) = current else {
                         break Some((

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sha2::{Digest as _, Sha256};
+use sha2::{Digest as _, Sha256, Sha512};
 
 use crate::UnixSeconds;
 use crate::key::{KeyId, PublicKey, RoleKeys, Signers};
@@ -16,6 +16,7 @@ pub(super) struct Held {
     pub(super) version: u64,
     pub(super) length: u64,
     pub(super) sha256: [u8; 32],
+    pub(super) sha512: [u8; 64],
     pub(super) expires: UnixSeconds,
     /// When the publisher says that it was made.
     pub(super) issued: Option<UnixSeconds>,
@@ -29,6 +30,13 @@ pub(super) struct Authority<'a> {
     pub(super) by: String,
     pub(super) keys: &'a BTreeMap<KeyId, PublicKey>,
     pub(super) role: &'a RoleKeys,
+}
+
+impl Authority<'_> {
+    /// Whether keys that signed a file earlier still reach the threshold.
+    pub(super) fn is_met_by(&self, signers: &Signers) -> bool {
+        self.role.is_met_by(self.keys, signers)
+    }
 }
 
 pub(super) fn parse<T: Document>(
@@ -67,6 +75,7 @@ pub(super) fn summary<T: Document>(envelope: &Envelope<T>, bytes: &[u8], signers
         version: header.version,
         length: bytes.len() as u64,
         sha256: Sha256::digest(bytes).into(),
+        sha512: Sha512::digest(bytes).into(),
         expires: header.expires,
         issued: issued(envelope.document.extra()),
         signers,
@@ -99,10 +108,12 @@ pub(super) fn check_listed(
 
 /// Whether the file in hand is already the listed one.
 pub(super) fn is_listed(held: &Held, meta: &FileMeta) -> bool {
-    let listed_hash = meta.hashes.as_ref().and_then(|hashes| hashes.sha256());
     held.version == meta.version
         && meta.length.is_none_or(|length| length == held.length)
-        && listed_hash.is_none_or(|hash| hash == held.sha256)
+        && meta
+            .hashes
+            .as_ref()
+            .is_none_or(|hashes| hashes.match_digests(&held.sha256, &held.sha512))
 }
 
 /// TUF 5.5.4, 5.6.4: the version inside is the version promised.

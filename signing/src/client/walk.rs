@@ -221,9 +221,8 @@ impl Walk {
         let Some(targets) = set.targets.get(&visit.role) else {
             return Ok(false);
         };
-        let stands = authority(set, &visit.role, visit.delegator.as_ref())?
-            .role
-            .is_met_by(&targets.held.signers);
+        let stands =
+            authority(set, &visit.role, visit.delegator.as_ref())?.is_met_by(&targets.held.signers);
         Ok(!visit.fetch && stands && verify::is_listed(&targets.held, meta))
     }
 

@@ -1,6 +1,6 @@
 //! A signed file: the `signed` object with its canonical bytes, and the signatures over them (TUF 4.2).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -169,6 +169,7 @@ impl<T: Document> Envelope<T> {
         if signatures.len() > MAX_SIGNATURES {
             return Err(MetadataError::TooManySignatures(signatures.len()));
         }
+        check_unique(&signatures)?;
         let signed = object.remove("signed").ok_or_else(|| problem("missing"))?;
         let canonical = canonical::to_canonical(&signed)?;
         Ok(Envelope {
@@ -205,6 +206,18 @@ impl<T: Document> Envelope<T> {
         bytes.push(b'\n');
         bytes
     }
+}
+
+/// TUF 4.2: no two signatures of one key id.
+fn check_unique(signatures: &[Signature]) -> Result<(), MetadataError> {
+    let mut seen = BTreeSet::new();
+    let twice = signatures.iter().find(|one| !seen.insert(&one.keyid));
+    twice.map_or(Ok(()), |twice| {
+        Err(MetadataError::Field {
+            field: "signatures".to_owned(),
+            problem: format!("key id `{}` is listed twice", twice.keyid),
+        })
+    })
 }
 
 fn take_top_role(roles: &mut Object, name: &str) -> Result<RoleKeys, MetadataError> {
