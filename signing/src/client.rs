@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::metadata::{RoleName, TargetPath, Targets};
 
 mod error;
+mod reload;
 mod restore;
 mod search;
 mod set;
@@ -30,6 +31,7 @@ mod verify;
 mod walk;
 
 pub use error::{Fault, TrustError};
+pub use reload::Stored;
 pub use search::{Found, MAX_SEARCHED_ROLES, Search, SearchStep};
 pub use set::TrustedSet;
 pub use time::{CLOCK_AHEAD, CLOCK_BEHIND, Clock, Freshness, MAX_ONLINE_ADVANCE, TrustedTime};
@@ -77,7 +79,7 @@ pub struct MetaFile {
 /// How expiry is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Policy {
-    /// AUTHENTIC and NEWER decide; age is for the page to show. The departure from TUF 5.3.10, 5.4.4, 5.5.6 and 5.6.6
+    /// AUTHENTIC and NEWER decide; age is for the page to show. The departure from TUF 5.3.10, 5.4.4, 5.5.6 and 5.6.5
     /// that lets a school offline for a term, or with a wrong clock, go on learning.
     Offline,
     /// The specification to the letter: an expired file is refused.
@@ -206,6 +208,12 @@ impl MetaFile {
             Some(version) => format!("{version}.{}.json", self.role.encoded()),
             None => format!("{}.json", self.role.encoded()),
         }
+    }
+
+    /// Name without the version: in a folder that holds the newest file of each role, or of a publisher without
+    /// consistent snapshots. Roots are published under [`MetaFile::file_name`] in any case.
+    pub fn plain_name(&self) -> String {
+        format!("{}.json", self.role.encoded())
     }
 
     /// Reads a published file name; `None` for anything that is not one.

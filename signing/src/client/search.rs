@@ -53,7 +53,7 @@ pub enum SearchStep {
         file: MetaFile,
         /// Read no more than this many bytes of it.
         max_bytes: u64,
-        /// It should be on the own disk. If it is not, or is damaged, the search asks again with `false`.
+        /// To be looked for on the own disk. If it is not there, outdated or damaged, the search asks again with `false`.
         own: bool,
     },
     /// The search is over. Returned once.
@@ -153,6 +153,12 @@ impl Search {
         taken
     }
 
+    /// Files verified since the last call, to be stored at once, also those from before an error (TUF 5.6.6). The
+    /// result then lists only the rest.
+    pub fn take_verified(&mut self) -> Vec<(MetaFile, Vec<u8>)> {
+        std::mem::take(&mut self.new_files)
+    }
+
     fn take(&mut self, wanted: &Wanted, answer: Fetched) -> Result<(), TrustError> {
         let Wanted {
             hop,
@@ -165,7 +171,7 @@ impl Search {
         };
         let by = authority(&self.set, &hop.role, hop.delegator.as_ref())?;
         let (held, mut targets) = TrustedSet::check_targets(file, meta, &by, &bytes)?;
-        // 5.6.6
+        // 5.6.5
         verify::check_expiry(file, held.expires, self.now, self.policy)?;
         let scopes = self
             .set
@@ -182,7 +188,7 @@ impl Search {
         if !own {
             self.new_files.push((file.clone(), bytes));
         }
-        // 5.6.7.3
+        // 5.6.7.1: what this role lists ends the search.
         if let Some(target) = targets.targets.remove(&self.path) {
             self.result = Some(Some((hop.role.clone(), target)));
             return Ok(());
@@ -193,7 +199,7 @@ impl Search {
         self.advance()
     }
 
-    /// 5.6.7.4: the delegations that cover the path, in order; a terminating one ends the search behind it.
+    /// 5.6.7.2: the delegations that cover the path, in order; a terminating one ends the search behind it (5.6.7.2.1).
     fn descend(
         &mut self,
         delegator: &RoleName,
@@ -241,13 +247,11 @@ impl Search {
                 });
             }
             let (file, meta) = listed(&self.set, &hop.role)?;
-            let known = self.set.targets.get(&hop.role);
-            let own = known.is_some_and(|known| verify::is_listed(&known.held, &meta));
             self.wanted = Some(Wanted {
                 hop,
                 file,
                 meta,
-                own,
+                own: true,
             });
             return Ok(());
         }

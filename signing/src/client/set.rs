@@ -18,7 +18,7 @@ use super::{
 /// Verified state of one publisher. Small: a few hundred bytes per role, whatever the number of lessons.
 ///
 /// Always true: every file summed up here met its threshold under a root of the chain that starts at the pinned root;
-/// `snapshot` is there only with `timestamp`; the versions in both are the floors below which no update goes.
+/// the versions in `timestamp` and `snapshot` are the floors below which no update goes.
 #[derive(Debug, Clone)]
 pub struct TrustedSet {
     pub(super) first_root: u64,
@@ -30,7 +30,7 @@ pub struct TrustedSet {
     /// back after a restart. They are no floors, and nobody else would believe them.
     pub(super) rotated: bool,
     pub(super) targets: BTreeMap<RoleName, TrustedTargets>,
-    /// Chains of the terminating delegations, in the order in which the search leaves them (TUF 5.6.7.4.1).
+    /// Chains of the terminating delegations, in the order in which the search leaves them (TUF 5.6.7.2.1).
     pub(super) ended: Vec<Vec<Scope>>,
 }
 

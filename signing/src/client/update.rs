@@ -25,6 +25,9 @@ pub struct Update {
     wanted: Option<(MetaFile, u64)>,
     new_roots: u64,
     new_files: Vec<(MetaFile, Vec<u8>)>,
+    /// How many of `new_files` passed every check, that of their age included.
+    passed: usize,
+    changed: bool,
     walk: Walk,
     salvage: Option<Box<Outcome>>,
 }
@@ -63,6 +66,8 @@ impl Update {
             wanted,
             new_roots: 0,
             new_files,
+            passed: 0,
+            changed: false,
             walk,
             salvage: None,
         }
@@ -90,7 +95,7 @@ impl Update {
         let new_files = std::mem::take(&mut self.new_files);
         Step::Done(Box::new(Outcome {
             set: self.set.clone(),
-            changed: !new_files.is_empty(),
+            changed: self.changed || !new_files.is_empty(),
             new_files,
             removed_roles: self.walk.take_removed(),
         }))
@@ -135,6 +140,23 @@ impl Update {
         }
     }
 
+    /// Files that passed every check since the last call, to be stored at once, also those from before an error: what
+    /// the specification demands (5.3.8, 5.4.5, 5.5.7, 5.6.6) and a client of single files does. The outcome then
+    /// lists only the rest. A node does not use it: it installs whole catalogues.
+    pub fn take_verified(&mut self) -> Vec<(MetaFile, Vec<u8>)> {
+        let rest = self.new_files.split_off(self.passed);
+        self.passed = 0;
+        let verified = std::mem::replace(&mut self.new_files, rest);
+        self.changed |= !verified.is_empty();
+        verified
+    }
+
+    /// What is trusted so far. After an error, only its root and whether timestamp and snapshot stand are of use:
+    /// a role without a version was ended by a rotation of keys (5.3.11), and its stored file goes.
+    pub fn trusted(&self) -> &TrustedSet {
+        &self.set
+    }
+
     /// Keeps only the name of the file provided last, for who can read it again.
     pub(super) fn drop_bytes(&mut self) {
         if let Some((_, bytes)) = self.new_files.last_mut() {
@@ -159,6 +181,7 @@ impl Update {
                 self.set.take_root(file, &bytes)?;
                 self.new_roots += 1;
                 self.new_files.push((file.clone(), bytes));
+                self.passed = self.new_files.len();
                 if self.new_roots == MAX_ROOTS {
                     self.end_roots()
                 } else {
@@ -201,6 +224,7 @@ impl Update {
             .expires(&MetaRole::Timestamp)
             .unwrap_or(UnixSeconds::MIN);
         verify::check_expiry(file, expires, self.now, self.policy)?;
+        self.passed = self.new_files.len();
         self.stage = Stage::Snapshot;
         Ok(())
     }
@@ -218,9 +242,12 @@ impl Update {
     fn settle(&mut self) -> Result<(), TrustError> {
         self.wanted = loop {
             match self.stage {
+                // 5.3.9
                 Stage::Roots => break Some(self.next_root()),
+                // 5.4.1
                 Stage::Timestamp => break Some((MetaFile::timestamp(), MAX_TIMESTAMP_BYTES)),
                 Stage::Snapshot => {
+                    // 5.5.1
                     let meta = self.listed_snapshot(&MetaFile::timestamp())?;
                     let file = MetaFile::new(MetaRole::Snapshot, meta.version);
                     let authority = self.set.snapshot_authority();
@@ -235,14 +262,20 @@ impl Update {
                             }),
                         ));
                     };
+                    // 5.5.6
                     verify::check_expiry(&file, current.held.expires, self.now, self.policy)?;
+                    self.passed = self.new_files.len();
                     self.walk.start();
                     self.stage = Stage::Targets;
                 }
-                Stage::Targets => match self.walk.go_on(&mut self.set, self.now, self.policy)? {
-                    Next::Fetch(file, max_bytes) => break Some((file, max_bytes)),
-                    Next::End => self.stage = Stage::Finished,
-                },
+                Stage::Targets => {
+                    let next = self.walk.go_on(&mut self.set, self.now, self.policy)?;
+                    self.passed = self.new_files.len();
+                    match next {
+                        Next::Fetch(file, max_bytes) => break Some((file, max_bytes)),
+                        Next::End => self.stage = Stage::Finished,
+                    }
+                }
                 Stage::Finished | Stage::Over => break None,
             }
         };
@@ -270,10 +303,11 @@ impl Update {
 
     fn fail(&mut self) {
         if self.stage == Stage::Roots && self.new_roots > 0 {
+            self.set.forget_rotated();
             self.keep_salvage();
         }
         self.stage = Stage::Over;
         self.wanted = None;
-        self.new_files = Vec::new();
+        self.new_files.truncate(self.passed);
     }
 }

@@ -82,7 +82,7 @@ pub(super) fn summary<T: Document>(envelope: &Envelope<T>, bytes: &[u8], signers
     }
 }
 
-/// TUF 5.5.2, 5.6.2: the bytes are those that the listing file promises, as far as it promises any.
+/// TUF 5.5.2, 5.6.2, 5.7.3: the bytes are those that the listing file promises, as far as it promises any.
 pub(super) fn check_listed(
     file: &MetaFile,
     listed_in: MetaRole,
@@ -129,7 +129,7 @@ pub(super) fn check_version(file: &MetaFile, expected: u64, found: u64) -> Resul
     }
 }
 
-/// TUF 5.3.10, 5.4.4, 5.5.6, 5.6.6 under the strict policy; under the offline policy age is only shown.
+/// TUF 5.3.10, 5.4.4, 5.5.6, 5.6.5 under the strict policy; under the offline policy age is only shown.
 pub(super) fn check_expiry(
     file: &MetaFile,
     expires: UnixSeconds,

@@ -133,7 +133,7 @@ impl Walk {
                 return Ok(Next::Fetch(file, most_bytes(&meta)));
             }
             if let Some(held) = set.targets.get(&visit.role) {
-                // 5.6.6
+                // 5.6.5
                 verify::check_expiry(&file, held.held.expires, now, policy)?;
             }
             self.arrive(set, visit)?;

@@ -1,10 +1,9 @@
 //! The attacks of TUF 1.5.2 and of our own list: one named test each, with the exact verdict.
 
 use crate::fixture::*;
-use crate::key::{KeyId, PublicKey, RoleKeys};
+use crate::key::{KeyId, PublicKey, RoleKeys, Signature};
 use crate::metadata::{
-    Delegations, Document, Envelope, FileMeta, Hashes, MetadataError, Root, Snapshot, Succinct,
-    Timestamp,
+    Delegations, Document, Envelope, FileMeta, MetadataError, Root, Snapshot, Succinct, Timestamp,
 };
 
 use super::*;

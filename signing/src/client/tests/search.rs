@@ -88,7 +88,7 @@ impl Tree {
         }
     }
 
-    /// Searches with an own disk of top-level targets only. Result, and what was asked of the source.
+    /// Searches with an own disk of the roles that `set` knows. Result, and what was asked of the source.
     fn search(&self, set: &TrustedSet, wanted: &str) -> (Result<Found, TrustError>, Vec<String>) {
         let mut asked = Vec::new();
         let mut search = set.begin_search(path(wanted), NOW, Policy::Strict).unwrap();
@@ -98,7 +98,9 @@ impl Tree {
                     if !own {
                         asked.push(file.file_name());
                     }
-                    let answer = self.files.get(&file.file_name()).cloned();
+                    let held = !own || set.version(&file.role).is_some();
+                    let bytes = self.files.get(&file.file_name());
+                    let answer = bytes.filter(|_| held).cloned();
                     if let Err(error) =
                         search.provide(&file, answer.map_or(Fetched::Absent, Fetched::Bytes))
                     {
