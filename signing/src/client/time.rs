@@ -108,7 +108,7 @@ impl TrustedSet {
     /// itself takes a date or a key back.
     pub fn time_floor(&self, built: UnixSeconds) -> UnixSeconds {
         let targets = self.targets.get("targets").map(|targets| &targets.held);
-        let targets = targets.filter(|held| self.targets_authority().role.is_met_by(&held.signers));
+        let targets = targets.filter(|held| self.targets_authority().is_met_by(&held.signers));
         let offline = [Some(&self.root_held), targets].into_iter().flatten();
         let offline = offline.filter_map(|held| held.issued).fold(built, i64::max);
         if self.rotated {
