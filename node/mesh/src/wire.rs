@@ -15,6 +15,8 @@ use crate::{
 /// Version byte in front of every message.
 pub const WIRE_VERSION: u8 = 1;
 
+/// Most versions that a question for a file names as held.
+pub const MAX_HELD_VERSIONS: usize = 5;
 /// Most publishers in an answer about versions.
 pub const MAX_VERSIONS: usize = 4_096;
 /// Most roles in a holdings answer.
@@ -111,8 +113,9 @@ pub enum MetaRequest {
         publisher: PublisherId,
         /// Name of the file as in the `metadata` folder, such as `7.math-6-sq.json`.
         file_name: String,
-        /// Version of the same role that the asker holds: a dictionary for compression.
-        held_version: Option<u64>,
+        /// Versions of the same role that the asker has, the most useful first: each is a
+        /// dictionary for packing, where the giver has it too.
+        held_versions: Vec<u64>,
         /// Largest acceptable file in bytes, after decompression.
         max_bytes: u64,
     },
@@ -127,9 +130,11 @@ impl Message for MetaRequest {
             MetaRequest::File {
                 publisher,
                 file_name,
+                held_versions,
                 ..
             } => {
                 check_publisher(publisher)?;
+                bound(held_versions.len() <= MAX_HELD_VERSIONS, "held versions")?;
                 // A role name of 128 bytes, percent-encoded, with version and extension.
                 let plain = !file_name.contains(['/', '\\', '\0']) && !file_name.starts_with('.');
                 bound(
@@ -166,10 +171,20 @@ pub enum MetaReply {
 pub enum Packing {
     /// As they are.
     Plain,
-    /// zstd.
+    /// One zstd frame.
     Zstd,
-    /// zstd with the asker's held version as prefix dictionary.
-    ZstdAgainstHeld,
+    /// One zstd frame, with this version of the role as prefix dictionary: one of those that the
+    /// asker named.
+    ZstdAgainst {
+        /// The version.
+        version: u64,
+    },
+    /// One zstd frame of the text, then the digests that were taken out of it. In the text each of
+    /// them, 64 lower-case hex digits in the file, is one byte 0xFF; here it is 32 bytes.
+    Folded {
+        /// How many digests.
+        digests: u32,
+    },
 }
 
 impl Message for MetaReply {

@@ -346,3 +346,87 @@ fn a_full_disk_is_said_and_the_install_tried_again() {
         ["hint 2", "in use 2", "changed +1 ~0 -0"]
     );
 }
+
+#[test]
+fn courses_are_asked_for_together_and_taken_in_order_however_they_come() {
+    let mut ministry = Ministry::new();
+    for course in 0..20 {
+        ministry.lesson(&format!("math-{course}-sq"), "fractions", &[1_000 + course]);
+    }
+    ministry.publish();
+    let files = ministry.files();
+    let mut bench = Bench::new(&ministry);
+    bench.give(Input::PeerConnected { peer: PEER });
+    bench.versions(1, 2);
+    bench.file(3, &files, "2.root.json");
+    bench.file(4, &files, "timestamp.json");
+    bench.file(5, &files, "2.snapshot.json");
+    let mut open: Vec<(u64, String)> = Vec::new();
+    let ask = |open: &mut Vec<(u64, String)>, outputs: &[String]| {
+        for output in outputs {
+            let words: Vec<&str> = output.split(' ').collect();
+            let request = words[0].parse().expect("only questions are left");
+            open.push((request, words[1].to_owned()));
+        }
+    };
+    ask(&mut open, &bench.file(6, &files, "2.targets.json"));
+    let most = open.len();
+    let mut order: Vec<String> = open.iter().map(|(_, name)| name.clone()).collect();
+    assert_eq!(most, 16, "no more at once");
+    // The last asked comes first: it waits, and keeps its place among the sixteen.
+    loop {
+        let (request, name) = open
+            .pop()
+            .expect("something is asked for until all is there");
+        let outputs = bench.file(request, &files, &name);
+        if outputs.iter().any(|output| output.starts_with("install")) {
+            assert!(open.is_empty(), "{open:?}");
+            let names = order.join(" ");
+            let install = format!(
+                "install [timestamp.json 2.snapshot.json 2.targets.json {names}] remove []"
+            );
+            assert_eq!(outputs, ["verified 2".to_owned(), install]);
+            break;
+        }
+        let before = open.len();
+        ask(&mut open, &outputs);
+        order.extend(open[before..].iter().map(|(_, name)| name.clone()));
+        assert!(open.len() <= 16);
+    }
+    assert_eq!(order.len(), 20);
+}
+
+#[test]
+fn one_question_lost_ends_the_update_and_the_others_answers_are_harmless() {
+    let mut ministry = Ministry::new();
+    for course in 0..3 {
+        ministry.lesson(&format!("math-{course}-sq"), "fractions", &[1_000]);
+    }
+    ministry.publish();
+    let files = ministry.files();
+    let mut bench = Bench::new(&ministry);
+    bench.give(Input::PeerConnected { peer: PEER });
+    bench.versions(1, 2);
+    bench.file(3, &files, "2.root.json");
+    bench.file(4, &files, "timestamp.json");
+    bench.file(5, &files, "2.snapshot.json");
+    let asked = bench.file(6, &files, "2.targets.json");
+    assert_eq!(
+        asked,
+        [
+            "7 1.math-0-sq.json of peer",
+            "8 1.math-1-sq.json of peer",
+            "9 1.math-2-sq.json of peer"
+        ]
+    );
+    let failed = bench.give(Input::MetaArrived {
+        request: RequestId(8),
+        result: Err(MetaFailure::Disconnected),
+    });
+    assert!(failed.is_empty(), "{failed:?}");
+    for (request, name) in [(7, "1.math-0-sq.json"), (9, "1.math-2-sq.json")] {
+        let late = bench.file(request, &files, name);
+        assert!(late.is_empty(), "{late:?}");
+    }
+    assert!(bench.mesh.answer_versions().is_empty());
+}

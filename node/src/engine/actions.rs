@@ -1,18 +1,22 @@
 //! Carries out what the core decides: one short function for each kind of output.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use pishtar_catalog::{BlobHash, Diff};
 use pishtar_mesh::{
     Event, ExchangeStats, FetchFailure, Held, Input, MetaAnswer, MetaAsk, MetaFailure, NodeId,
-    Output, PublisherId, RequestId, Source,
-    wire::{HoldingsQuery, MetaRequest},
+    Output, PublisherId, RequestId, Source, wire::HoldingsQuery,
 };
 use pishtar_signing::client::MetaFile;
 
-use super::{Engine, restore, search::SearchJob};
+use super::{Engine, folders::Folders, metadata, restore, search::SearchJob};
 use crate::{
-    net::{Cancellable, Protocol, blobs, holdings, meta, records},
+    handle::Shared,
+    net::{
+        Cancellable, Protocol, blobs, holdings,
+        meta::{self, FileAsk},
+        records,
+    },
     store::blobs::Holding,
 };
 
@@ -76,23 +80,18 @@ impl Engine {
     }
 
     fn request_meta(&self, request: RequestId, source: Source, ask: MetaAsk, max_bytes: u64) {
-        let shared = self.shared.clone();
-        let folder = match source {
-            Source::Folder(id) => self.folders.reader(id),
-            Source::Peer(_) => None,
-        };
+        let (shared, folders) = (self.shared.clone(), self.folders.clone());
         self.feed_later(async move {
-            let result = match (source, folder) {
-                (Source::Peer(peer), _) => match shared.net.open(peer, Protocol::Meta).await {
-                    Ok(stream) => meta::ask(stream, &meta_request(&ask, max_bytes), None).await,
-                    Err(_) => Err(MetaFailure::Disconnected),
+            let result = match source {
+                Source::Peer(peer) => ask_peer(&shared, folders, peer, ask, max_bytes).await,
+                Source::Folder(id) => match folders.reader(id) {
+                    Some(reader) => {
+                        tokio::task::spawn_blocking(move || reader.answer(&ask, max_bytes))
+                            .await
+                            .unwrap_or_else(|error| Err(MetaFailure::LocalDisk(error.to_string())))
+                    }
+                    None => Ok(MetaAnswer::Absent),
                 },
-                (Source::Folder(_), Some(reader)) => {
-                    tokio::task::spawn_blocking(move || reader.answer(&ask, max_bytes))
-                        .await
-                        .unwrap_or_else(|error| Err(MetaFailure::LocalDisk(error.to_string())))
-                }
-                (Source::Folder(_), None) => Ok(MetaAnswer::Absent),
             };
             Input::MetaArrived { request, result }
         });
@@ -106,6 +105,7 @@ impl Engine {
     ) {
         let shared = self.shared.clone();
         self.tasks.spawn_blocking(move || {
+            metadata::keep_replaced(&shared, &publisher, &files, &removed);
             let result = shared
                 .trust
                 .install(&publisher, &files, &removed)
@@ -252,20 +252,42 @@ fn stats_for_people(stats: &pishtar_mesh::records::ExchangeStats) -> ExchangeSta
     }
 }
 
-fn meta_request(ask: &MetaAsk, max_bytes: u64) -> MetaRequest {
-    match ask {
-        MetaAsk::Versions => MetaRequest::Versions,
+async fn ask_peer(
+    shared: &Arc<Shared>,
+    folders: Folders,
+    peer: NodeId,
+    ask: MetaAsk,
+    max_bytes: u64,
+) -> Result<MetaAnswer, MetaFailure> {
+    let net = &shared.net;
+    let open = move || net.open(peer, Protocol::Meta);
+    let (publisher, file, held_version) = match ask {
+        MetaAsk::Versions => {
+            let stream = open().await.map_err(|_| MetaFailure::Disconnected)?;
+            return meta::ask_versions(stream).await;
+        }
         MetaAsk::File {
             publisher,
             file,
             held_version,
-        } => MetaRequest::File {
-            publisher: publisher.clone(),
-            file_name: file.file_name(),
-            held_version: *held_version,
-            max_bytes,
-        },
-    }
+        } => (publisher, file, held_version),
+    };
+    let file_name = file.file_name();
+    let bases = {
+        let (shared, publisher) = (shared.clone(), publisher.clone());
+        tokio::task::spawn_blocking(move || {
+            metadata::bases(&shared, &folders, &publisher, &file, held_version)
+        })
+        .await
+        .map_err(|error| MetaFailure::LocalDisk(error.to_string()))?
+    };
+    let ask = FileAsk {
+        publisher,
+        file_name,
+        bases,
+        max_bytes,
+    };
+    meta::ask_file(open, ask).await
 }
 
 /// The event's name for programs.

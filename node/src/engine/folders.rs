@@ -12,6 +12,7 @@ use std::{
 
 use pishtar_catalog::{Lesson, LessonFile, MINISTRY};
 use pishtar_mesh::{FolderId, Held, Input, MetaAnswer, MetaAsk, MetaFailure};
+use pishtar_signing::client::{MAX_TARGETS_BYTES, MetaFile};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -24,7 +25,7 @@ use crate::{
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// The folders given with `--publish`.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Folders {
     by_id: BTreeMap<FolderId, Arc<Path>>,
 }
@@ -55,6 +56,17 @@ impl Folders {
         Some(FolderReader {
             folder: self.by_id.get(&id)?.clone(),
         })
+    }
+
+    /// A metadata file of the first folder that has it; unverified.
+    pub(super) fn metadata(&self, publisher: &str, file: &MetaFile) -> Option<Vec<u8>> {
+        let name = file.file_name();
+        let read = |id| match self.reader(id)?.read(&name, MAX_TARGETS_BYTES) {
+            Ok(MetaAnswer::Bytes(bytes)) => Some(bytes),
+            _ => None,
+        };
+        let ids = self.by_id.keys().filter(|_| publisher == MINISTRY);
+        ids.copied().find_map(read)
     }
 
     /// Looks at each folder's timestamp until the node stops, and says when it is new.

@@ -25,12 +25,14 @@ use crate::{
     control::ControlSocket,
     handle::{Handle, Shared},
     net::{NetEvent, Server, blobs::ProviderLimits},
+    store::meta_history::MetaHistory,
 };
 
 mod actions;
 pub mod clock;
 pub(crate) mod disk;
 mod folders;
+mod metadata;
 mod restore;
 mod search;
 mod serve;
@@ -136,6 +138,7 @@ pub async fn start(options: NodeOptions) -> Result<Node, StartError> {
         search: opened.search,
         index: opened.index,
         trust: opened.trust,
+        history: MetaHistory::open(options.data.join("meta-history")),
         events: Default::default(),
         web: Some(web_address),
         sync_point: options.sync_point,
@@ -158,6 +161,7 @@ pub async fn start(options: NodeOptions) -> Result<Node, StartError> {
     };
     let (search, search_jobs) = mpsc::unbounded_channel();
     let (removals, to_remove) = mpsc::unbounded_channel();
+    let folders = Folders::new(options.publish);
     let engine = Engine {
         search,
         removals,
@@ -165,10 +169,10 @@ pub async fn start(options: NodeOptions) -> Result<Node, StartError> {
         tasks: TaskTracker::new(),
         stop: stop.clone(),
         ranges: BTreeMap::new(),
-        server: serve::server(&shared, holdings.subscribe(), limits),
+        server: serve::server(&shared, &folders, holdings.subscribe(), limits),
         exchanges: serve::exchange_places(),
         holdings,
-        folders: Folders::new(options.publish),
+        folders,
     };
     engine.begin(search_jobs);
     engine.keep_removing(to_remove);

@@ -10,10 +10,10 @@ use pishtar_mesh::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::Engine;
+use super::{Engine, folders::Folders, metadata};
 use crate::{
     handle::Shared,
-    net::{self, Protocol, Serve, Stream, records},
+    net::{self, FoundMeta, Protocol, Serve, Stream, records},
 };
 
 /// Longest that a neighbour's question about holdings may wait for news.
@@ -24,6 +24,7 @@ const MAX_EXCHANGES: usize = 4;
 /// Answers from the core and the stores.
 pub(super) struct Giver {
     pub(super) shared: Arc<Shared>,
+    pub(super) folders: Folders,
     pub(super) holdings: watch::Receiver<u64>,
 }
 
@@ -42,14 +43,16 @@ impl Serve for Giver {
         _peer: NodeId,
         publisher: &str,
         file_name: &str,
-    ) -> BoxFuture<'_, Option<Vec<u8>>> {
-        let shared = self.shared.clone();
+        held_versions: Vec<u64>,
+    ) -> BoxFuture<'_, Option<FoundMeta>> {
+        let (shared, folders) = (self.shared.clone(), self.folders.clone());
         let (publisher, name) = (publisher.to_owned(), file_name.to_owned());
         async move {
-            let read =
-                tokio::task::spawn_blocking(move || shared.trust.read_named(&publisher, &name));
+            let read = tokio::task::spawn_blocking(move || {
+                metadata::find(&shared, &folders, &publisher, &name, &held_versions)
+            });
             match read.await {
-                Ok(Ok(bytes)) => bytes,
+                Ok(Ok(found)) => found,
                 Ok(Err(error)) => {
                     tracing::warn!(%error, "metadata that a neighbour asked for cannot be read");
                     None
@@ -121,11 +124,13 @@ pub(super) fn exchange_places() -> Arc<Semaphore> {
 
 pub(super) fn server(
     shared: &Arc<Shared>,
+    folders: &Folders,
     holdings: watch::Receiver<u64>,
     limits: net::blobs::ProviderLimits,
 ) -> net::Server {
     let giver = Arc::new(Giver {
         shared: shared.clone(),
+        folders: folders.clone(),
         holdings,
     });
     net::Server::new(giver, shared.blobs.clone(), limits)

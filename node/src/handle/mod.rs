@@ -22,6 +22,7 @@ use crate::{
     store::{
         blobs::BlobStore,
         index::Index,
+        meta_history::MetaHistory,
         records::{self, RecordStore},
         trust::TrustStore,
     },
@@ -55,6 +56,7 @@ pub(crate) struct Shared {
     pub(crate) search: Search,
     pub(crate) index: Index,
     pub(crate) trust: TrustStore,
+    pub(crate) history: MetaHistory,
     pub(crate) events: EventLog,
     pub(crate) web: Option<SocketAddr>,
     pub(crate) sync_point: bool,

@@ -1,65 +1,150 @@
-//! `/pishtar/meta/1`: TUF files by publisher and name, packed with zstd. One question and one answer
+//! `/pishtar/meta/1`: TUF files by publisher and name, packed as small as both sides can. One question and one answer
 //! per stream. The bytes as signed come out; whether to trust them is for the mesh to decide.
+
+mod packer;
+mod packing;
 
 use std::{io, time::Duration};
 
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use pishtar_mesh::{
-    MetaAnswer, MetaFailure, NodeId,
-    wire::{MetaReply, MetaRequest, Packing},
+    MetaAnswer, MetaFailure, NodeId, PublisherId,
+    wire::{MAX_HELD_VERSIONS, MetaReply, MetaRequest},
 };
 
+pub use self::packer::Packer;
+use self::packing::UnpackError;
 use super::{
     deadline::Idle,
     frame::{self, FrameError},
     serve::{SERVING_IDLE, Serve},
+    streams::OpenError,
 };
 
 /// How long a peer may be silent.
 const ASKING_IDLE: Duration = Duration::from_secs(10);
-/// zstd's effort: course files are packed for each asker, so that speed matters.
-const LEVEL: i32 = 3;
-/// Files below this are sent as they are.
-const WORTH_PACKING_BYTES: usize = 256;
 /// The largest file that is served.
 const MAX_SERVED_BYTES: usize = 64 * 1024 * 1024;
 
-/// Asks a peer. `held` is the file that the request's `held_version` names, when it is at hand.
+/// Versions of one role with their bytes, the most useful first.
+pub type Bases = Vec<(u64, Vec<u8>)>;
+
+/// One file to ask for.
+#[derive(Debug, Clone)]
+pub struct FileAsk {
+    /// The publisher.
+    pub publisher: PublisherId,
+    /// Name of the file as in the `metadata` folder.
+    pub file_name: String,
+    /// What this node has of the same role; at most [`MAX_HELD_VERSIONS`] are named to the peer.
+    pub bases: Bases,
+    /// Largest acceptable file in bytes.
+    pub max_bytes: u64,
+}
+
+/// Why an asker has no answer.
+#[derive(Debug, PartialEq, Eq)]
+enum AskError {
+    /// The peer packed against other bytes than are held here under that version: nobody's fault.
+    OtherBase,
+    /// Everything else.
+    Failed(MetaFailure),
+}
+
+impl From<MetaFailure> for AskError {
+    fn from(failure: MetaFailure) -> AskError {
+        AskError::Failed(failure)
+    }
+}
+
+/// Asks a peer which publishers it has, over a stream of its own.
 ///
 /// # Errors
 /// Says whose fault it is, see [`MetaFailure`].
-pub async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
+pub async fn ask_versions<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
-    request: &MetaRequest,
-    held: Option<&[u8]>,
 ) -> Result<MetaAnswer, MetaFailure> {
     let mut stream = Idle::new(stream, ASKING_IDLE);
-    frame::send(&mut stream, request).await.map_err(failure)?;
-    stream.flush().await.map_err(stream_failure)?;
-    let reply = frame::receive(&mut stream).await.map_err(failure)?;
-    match (reply, request) {
-        (MetaReply::Busy, _) => Err(MetaFailure::Busy),
-        (MetaReply::Absent, _) => Ok(MetaAnswer::Absent),
-        (MetaReply::Versions(versions), MetaRequest::Versions) => {
-            Ok(MetaAnswer::Versions(versions))
+    match exchange(&mut stream, &MetaRequest::Versions).await? {
+        MetaReply::Busy => Err(MetaFailure::Busy),
+        MetaReply::Versions(versions) => Ok(MetaAnswer::Versions(versions)),
+        MetaReply::Absent | MetaReply::File { .. } => {
+            Err(protocol("an answer to another question"))
         }
-        (
-            MetaReply::File {
-                packing,
-                packed_bytes,
-                bytes,
-            },
-            MetaRequest::File { max_bytes, .. },
-        ) => {
-            if bytes > *max_bytes || packed_bytes > *max_bytes {
-                return Err(protocol("a file larger than asked for"));
-            }
-            let packed = read_packed(&mut stream, packed_bytes).await?;
-            let bytes = usize::try_from(bytes).map_err(|_| protocol("a huge file"))?;
-            unpack(packed, packing, bytes, held).map(MetaAnswer::Bytes)
-        }
-        _ => Err(protocol("an answer to another question")),
     }
+}
+
+/// Asks a peer for a file over streams that `open` opens. Where the peer packed it against other bytes than are held
+/// here under the same version, it is asked once more, without naming any: that is no fault of the peer.
+///
+/// # Errors
+/// Says whose fault it is, see [`MetaFailure`].
+pub async fn ask_file<S, F>(
+    open: impl Fn() -> F,
+    mut ask: FileAsk,
+) -> Result<MetaAnswer, MetaFailure>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: Future<Output = Result<S, OpenError>>,
+{
+    ask.bases.truncate(MAX_HELD_VERSIONS);
+    loop {
+        let stream = open().await.map_err(|_| MetaFailure::Disconnected)?;
+        match ask_once(stream, &ask).await {
+            Ok(answer) => return Ok(answer),
+            Err(AskError::Failed(failure)) => return Err(failure),
+            Err(AskError::OtherBase) => {
+                tracing::debug!(
+                    file = ask.file_name,
+                    "a peer holds other bytes under a version that is held here"
+                );
+                // Without bases there is no such error: this is the last turn.
+                ask.bases.clear();
+            }
+        }
+    }
+}
+
+async fn ask_once<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    ask: &FileAsk,
+) -> Result<MetaAnswer, AskError> {
+    let mut stream = Idle::new(stream, ASKING_IDLE);
+    let request = MetaRequest::File {
+        publisher: ask.publisher.clone(),
+        file_name: ask.file_name.clone(),
+        held_versions: ask.bases.iter().map(|(version, _)| *version).collect(),
+        max_bytes: ask.max_bytes,
+    };
+    let (packing, packed_bytes, bytes) = match exchange(&mut stream, &request).await? {
+        MetaReply::Busy => return Err(MetaFailure::Busy.into()),
+        MetaReply::Absent => return Ok(MetaAnswer::Absent),
+        MetaReply::Versions(_) => return Err(protocol("an answer to another question").into()),
+        MetaReply::File {
+            packing,
+            packed_bytes,
+            bytes,
+        } => (packing, packed_bytes, bytes),
+    };
+    if bytes > ask.max_bytes || packed_bytes > ask.max_bytes {
+        return Err(protocol("a file larger than asked for").into());
+    }
+    let packed = read_packed(&mut stream, packed_bytes).await?;
+    let bytes = usize::try_from(bytes).map_err(|_| protocol("a huge file"))?;
+    match packing::unpack(packed, packing, bytes, &ask.bases) {
+        Ok(file) => Ok(MetaAnswer::Bytes(file)),
+        Err(UnpackError::OtherBase) => Err(AskError::OtherBase),
+        Err(error) => Err(protocol(&error.to_string()).into()),
+    }
+}
+
+async fn exchange(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    request: &MetaRequest,
+) -> Result<MetaReply, MetaFailure> {
+    frame::send(stream, request).await.map_err(failure)?;
+    stream.flush().await.map_err(stream_failure)?;
+    frame::receive(stream).await.map_err(failure)
 }
 
 /// Reads in steps, so that a claim alone allocates little.
@@ -76,27 +161,6 @@ async fn read_packed(
     }
 }
 
-/// Unpacks to exactly `bytes`, which bounds the memory before anything is unpacked.
-fn unpack(
-    packed: Vec<u8>,
-    packing: Packing,
-    bytes: usize,
-    held: Option<&[u8]>,
-) -> Result<Vec<u8>, MetaFailure> {
-    let unpacked = match (packing, held) {
-        (Packing::Plain, _) => Ok(packed),
-        (Packing::Zstd, _) => zstd::bulk::decompress(&packed, bytes),
-        (Packing::ZstdAgainstHeld, Some(held)) => zstd::bulk::Decompressor::with_dictionary(held)
-            .and_then(|mut unpacker| unpacker.decompress(&packed, bytes)),
-        (Packing::ZstdAgainstHeld, None) => return Err(protocol("a packing not asked for")),
-    };
-    match unpacked {
-        Ok(unpacked) if unpacked.len() == bytes => Ok(unpacked),
-        Ok(_) => Err(protocol("a file of another length than announced")),
-        Err(_) => Err(protocol("a file that cannot be unpacked")),
-    }
-}
-
 /// Answers a peer's question.
 ///
 /// # Errors
@@ -105,43 +169,42 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     peer: NodeId,
     serve: &dyn Serve,
+    packer: &Packer,
 ) -> Result<(), FrameError> {
     let mut stream = Idle::new(stream, SERVING_IDLE);
-    let (reply, packed) = match frame::receive(&mut stream).await? {
-        MetaRequest::Versions => (MetaReply::Versions(serve.versions(peer).await), Vec::new()),
+    match frame::receive(&mut stream).await? {
+        MetaRequest::Versions => {
+            let versions = serve.versions(peer).await;
+            frame::send(&mut stream, &MetaReply::Versions(versions)).await?;
+        }
         MetaRequest::File {
             publisher,
             file_name,
+            held_versions,
             max_bytes,
-            ..
-        } => match serve.meta_file(peer, &publisher, &file_name).await {
-            Some(file) if file.len() as u64 <= max_bytes && file.len() <= MAX_SERVED_BYTES => {
-                pack(file)?
+        } => {
+            let found = serve
+                .meta_file(peer, &publisher, &file_name, held_versions)
+                .await;
+            match found {
+                Some(found)
+                    if found.bytes.len() as u64 <= max_bytes
+                        && found.bytes.len() <= MAX_SERVED_BYTES =>
+                {
+                    let packed = packer.pack(found.bytes, found.base).await?;
+                    let reply = MetaReply::File {
+                        packing: packed.packing,
+                        packed_bytes: packed.packed.len() as u64,
+                        bytes: packed.bytes,
+                    };
+                    frame::send(&mut stream, &reply).await?;
+                    stream.write_all(&packed.packed).await?;
+                }
+                _ => frame::send(&mut stream, &MetaReply::Absent).await?,
             }
-            _ => (MetaReply::Absent, Vec::new()),
-        },
-    };
-    frame::send(&mut stream, &reply).await?;
-    stream.write_all(&packed).await?;
+        }
+    }
     Ok(stream.close().await?)
-}
-
-fn pack(file: Vec<u8>) -> io::Result<(MetaReply, Vec<u8>)> {
-    let bytes = file.len() as u64;
-    let (packing, packed) = match file.len() < WORTH_PACKING_BYTES {
-        true => (Packing::Plain, file),
-        false => match zstd::bulk::compress(&file, LEVEL)? {
-            packed if packed.len() < file.len() => (Packing::Zstd, packed),
-            _ => (Packing::Plain, file),
-        },
-    };
-    let packed_bytes = packed.len() as u64;
-    let reply = MetaReply::File {
-        packing,
-        packed_bytes,
-        bytes,
-    };
-    Ok((reply, packed))
 }
 
 fn failure(error: FrameError) -> MetaFailure {
@@ -163,110 +226,4 @@ fn protocol(what: &str) -> MetaFailure {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::net::testing::{PEER, Tables, pipe};
-
-    const MAX: u64 = 1_000_000;
-
-    fn request(file_name: &str, max_bytes: u64) -> MetaRequest {
-        MetaRequest::File {
-            publisher: "ministry".to_owned(),
-            file_name: file_name.to_owned(),
-            held_version: None,
-            max_bytes,
-        }
-    }
-
-    async fn ask_tables(request: &MetaRequest, file: Vec<u8>) -> Result<MetaAnswer, MetaFailure> {
-        let key = ("ministry".to_owned(), "7.math-6-sq.json".to_owned());
-        let tables = Tables {
-            files: [(key, file)].into(),
-            ..Tables::default()
-        };
-        let (near, far) = pipe();
-        let (answer, served) = tokio::join!(ask(near, request, None), serve(far, PEER, &tables));
-        served.expect("served");
-        answer
-    }
-
-    #[tokio::test]
-    async fn files_come_out_as_signed_whether_packed_or_not() {
-        for file in [b"{}".to_vec(), br#"{"targets":"#.repeat(9_000)] {
-            let answer = ask_tables(&request("7.math-6-sq.json", MAX), file.clone()).await;
-            assert_eq!(answer, Ok(MetaAnswer::Bytes(file)));
-        }
-        let absent = ask_tables(&request("8.math-6-sq.json", MAX), vec![1]).await;
-        assert_eq!(absent, Ok(MetaAnswer::Absent));
-        let too_large = ask_tables(&request("7.math-6-sq.json", 10), vec![1; 11]).await;
-        assert_eq!(too_large, Ok(MetaAnswer::Absent));
-        let versions = ask_tables(&MetaRequest::Versions, vec![]).await;
-        assert_eq!(
-            versions,
-            Ok(MetaAnswer::Versions(vec![("ministry".to_owned(), 7)]))
-        );
-    }
-
-    /// The asker's verdict on an answer that a peer made up.
-    async fn verdict(reply: MetaReply, packed: Vec<u8>) -> Result<MetaAnswer, MetaFailure> {
-        let (near, mut far) = pipe();
-        let answering = async {
-            let _asked: MetaRequest = frame::receive(&mut far).await?;
-            frame::send(&mut far, &reply).await?;
-            far.write_all(&packed).await?;
-            far.close().await?;
-            Ok::<(), FrameError>(())
-        };
-        let question = request("7.math-6-sq.json", MAX);
-        let asking = ask(near, &question, None);
-        // A peer that is hung up on fails too.
-        let (verdict, _answered) = tokio::join!(asking, answering);
-        verdict
-    }
-
-    #[tokio::test]
-    async fn a_bomb_is_refused_by_its_announced_size_and_by_its_real_size() {
-        let bomb = zstd::bulk::compress(&vec![0; 50_000_000], LEVEL).expect("in memory");
-        let packed_bytes = bomb.len() as u64;
-        for bytes in [50_000_000, 1_000] {
-            let reply = MetaReply::File {
-                packing: Packing::Zstd,
-                packed_bytes,
-                bytes,
-            };
-            let verdict = verdict(reply, bomb.clone()).await;
-            assert!(
-                matches!(verdict, Err(MetaFailure::Protocol(_))),
-                "{verdict:?}"
-            );
-        }
-    }
-
-    #[tokio::test]
-    async fn answers_that_do_not_fit_are_the_peers_fault() {
-        let file = |packing, packed_bytes, bytes| MetaReply::File {
-            packing,
-            packed_bytes,
-            bytes,
-        };
-        let short = verdict(file(Packing::Plain, 10, 10), vec![1; 9]).await;
-        assert_eq!(short, Err(MetaFailure::Disconnected));
-        let longer = verdict(file(Packing::Plain, 10, 11), vec![1; 10]).await;
-        assert!(matches!(longer, Err(MetaFailure::Protocol(_))));
-        let against = verdict(file(Packing::ZstdAgainstHeld, 1, 1), vec![1]).await;
-        assert!(matches!(against, Err(MetaFailure::Protocol(_))));
-        let other = verdict(MetaReply::Versions(vec![]), vec![]).await;
-        assert!(matches!(other, Err(MetaFailure::Protocol(_))));
-    }
-
-    #[test]
-    fn a_held_version_serves_as_dictionary() {
-        let old = br#"{"a":1,"path":"ministry/math-6-sq/"}"#.repeat(50);
-        let mut new = old.clone();
-        new.extend_from_slice(b"x");
-        let mut packer = zstd::bulk::Compressor::with_dictionary(LEVEL, &old).expect("valid");
-        let packed = packer.compress(&new).expect("in memory");
-        let unpacked = unpack(packed, Packing::ZstdAgainstHeld, new.len(), Some(&old));
-        assert_eq!(unpacked, Ok(new));
-    }
-}
+mod tests;

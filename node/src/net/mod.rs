@@ -38,7 +38,7 @@ pub use self::{
     handle::{NetHandle, PeerInfo},
     ids::NodeId,
     protocol::Protocol,
-    serve::{Serve, Server},
+    serve::{FoundMeta, Serve, Server},
     stream::{PeerCounters, Stream},
     streams::OpenError,
 };

@@ -14,7 +14,7 @@ use pishtar_mesh::{
 use tokio::io::DuplexStream;
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 
-use super::serve::Serve;
+use super::serve::{FoundMeta, Serve};
 
 pub(crate) const PEER: NodeId = NodeId([5; 32]);
 
@@ -54,10 +54,19 @@ impl Serve for Tables {
         _: NodeId,
         publisher: &str,
         file_name: &str,
-    ) -> BoxFuture<'_, Option<Vec<u8>>> {
-        let key = (publisher.to_owned(), file_name.to_owned());
-        let file = self.files.get(&key).cloned();
-        Box::pin(std::future::ready(file))
+        held_versions: Vec<u64>,
+    ) -> BoxFuture<'_, Option<FoundMeta>> {
+        let file = |name: &str| {
+            self.files
+                .get(&(publisher.to_owned(), name.to_owned()))
+                .cloned()
+        };
+        let role = file_name.split_once('.').map_or("", |(_, role)| role);
+        let base = held_versions
+            .into_iter()
+            .find_map(|version| Some((version, file(&format!("{version}.{role}"))?)));
+        let found = file(file_name).map(|bytes| FoundMeta { bytes, base });
+        Box::pin(std::future::ready(found))
     }
 
     fn holdings(&self, _: NodeId, _: HoldingsQuery) -> BoxFuture<'_, HoldingsAnswer> {

@@ -3,5 +3,6 @@
 pub mod blobs;
 pub mod index;
 pub mod lock;
+pub mod meta_history;
 pub mod records;
 pub mod trust;

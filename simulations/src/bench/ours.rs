@@ -6,8 +6,8 @@ use anyhow::{Context, Result, anyhow};
 use futures::{StreamExt, future::BoxFuture, stream};
 use pishtar::{
     net::{
-        NetConfig, NetEvent, NetHandle, Network, NodeId, NodeKey, Protocol, ProviderLimits, Serve,
-        Server, blobs,
+        FoundMeta, NetConfig, NetEvent, NetHandle, Network, NodeId, NodeKey, Protocol,
+        ProviderLimits, Serve, Server, blobs,
     },
     store::blobs::BlobStore,
 };
@@ -38,7 +38,13 @@ impl Serve for Open {
         Box::pin(async { Vec::new() })
     }
 
-    fn meta_file(&self, _: NodeId, _: &str, _: &str) -> BoxFuture<'_, Option<Vec<u8>>> {
+    fn meta_file(
+        &self,
+        _: NodeId,
+        _: &str,
+        _: &str,
+        _: Vec<u64>,
+    ) -> BoxFuture<'_, Option<FoundMeta>> {
         Box::pin(async { None })
     }
 

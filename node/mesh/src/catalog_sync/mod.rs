@@ -161,7 +161,7 @@ impl CatalogSync {
             self.versions_arrived(cx, source, result);
             return;
         }
-        let waits = |publisher: &Publisher| matches!(&publisher.job, Job::Updating(job) if job.request == request);
+        let waits = |publisher: &Publisher| matches!(&publisher.job, Job::Updating(job) if job.waits_for(request));
         let Some((id, publisher)) = self
             .publishers
             .iter_mut()
@@ -169,7 +169,7 @@ impl CatalogSync {
         else {
             return;
         };
-        publisher.file_arrived(cx, id, result);
+        publisher.file_arrived(cx, id, request, result);
     }
 
     /// The shell wrote a catalogue, or could not.

@@ -21,6 +21,12 @@ use crate::{
 /// After so many attempts without the claimed version, a claim is dropped until it is repeated.
 const MAX_FRUITLESS: u32 = 7;
 
+/// Files of one update that are asked for or wait at the same time. Fewer: each costs a round trip; more: one source's
+/// answers crowd out what others ask of it.
+const MAX_AHEAD: usize = 16;
+/// Bytes of them, by what the snapshot promises. One file of any size is always asked for.
+const MAX_AHEAD_BYTES: u64 = 8 << 20;
+
 /// One publisher.
 #[derive(Debug)]
 pub(super) struct Publisher {
@@ -49,13 +55,48 @@ pub(super) enum Job {
     },
 }
 
+/// An update that runs.
+///
+/// Always true after a step: the file that `update` wants next is in `asked`. What comes sooner than it is wanted waits
+/// in `early`; both together are bounded by [`MAX_AHEAD`] and [`MAX_AHEAD_BYTES`].
 #[derive(Debug)]
 pub(super) struct Updating {
-    pub(super) source: Source,
-    pub(super) update: Box<Update>,
-    pub(super) file: MetaFile,
-    pub(super) request: RequestId,
-    pub(super) lost_at: Mono,
+    source: Source,
+    update: Box<Update>,
+    asked: BTreeMap<RequestId, Asked>,
+    early: BTreeMap<MetaFile, Fetched>,
+}
+
+#[derive(Debug)]
+struct Asked {
+    file: MetaFile,
+    max_bytes: u64,
+    lost_at: Mono,
+}
+
+impl Updating {
+    pub(super) fn waits_for(&self, request: RequestId) -> bool {
+        self.asked.contains_key(&request)
+    }
+
+    fn lost_at(&self) -> Option<Mono> {
+        self.asked.values().map(|asked| asked.lost_at).min()
+    }
+
+    fn is_asked(&self, file: &MetaFile) -> bool {
+        self.asked.values().any(|asked| asked.file == *file)
+    }
+
+    /// Bytes that wait, and that may come for what is asked for.
+    fn ahead_bytes(&self) -> u64 {
+        let waiting = self.early.values().map(|early| match early {
+            Fetched::Bytes(bytes) => bytes.len() as u64,
+            Fetched::Absent => 0,
+        });
+        waiting
+            .chain(self.asked.values().map(|asked| asked.max_bytes))
+            .sum()
+    }
 }
 
 impl Job {
@@ -76,7 +117,7 @@ impl Publisher {
     pub(super) fn next_deadline(&self) -> Option<Mono> {
         match &self.job {
             Job::Idle => self.claims.values().map(|claim| claim.not_before).min(),
-            Job::Updating(job) => Some(job.lost_at),
+            Job::Updating(job) => job.lost_at(),
             Job::Installing { retry_at, .. } => *retry_at,
         }
     }
@@ -106,41 +147,94 @@ impl Publisher {
             return;
         };
         let update = Box::new(self.set.begin_update(cx.now.wall, Policy::Offline));
-        self.step(cx, id, source, update);
+        let job = Updating {
+            source,
+            update,
+            asked: BTreeMap::new(),
+            early: BTreeMap::new(),
+        };
+        self.step(cx, id, job);
     }
 
-    /// Asks for the update's next file, or takes its outcome.
-    fn step(&mut self, cx: &mut Cx<'_>, id: &PublisherId, source: Source, mut update: Box<Update>) {
-        match update.next() {
-            Step::Fetch { file, max_bytes } => {
-                let request = cx.desk.request();
-                let lost_at = cx.mono().plus(cx.config.meta_timeout);
-                let ask = MetaAsk::File {
-                    publisher: id.clone(),
-                    file: file.clone(),
-                    held_version: self.set.version(&file.role),
-                };
-                cx.desk.push(Output::RequestMeta {
-                    request,
-                    source,
-                    ask,
-                    max_bytes,
-                });
-                self.job = Job::Updating(Updating {
-                    source,
-                    update,
-                    file,
-                    request,
-                    lost_at,
-                });
-            }
-            Step::Done(outcome) if outcome.changed => self.install(cx, id, source, outcome),
-            Step::Done(_) | Step::Over => {
-                self.job = Job::Idle;
-                self.checked_at = Some(cx.now.wall);
-                self.fruitless(cx, source, Duration::from_millis(500));
+    /// Gives the update what came early, asks for its next files, or takes its outcome.
+    fn step(&mut self, cx: &mut Cx<'_>, id: &PublisherId, mut job: Updating) {
+        let source = job.source;
+        loop {
+            match job.update.next() {
+                Step::Fetch { file, max_bytes } => {
+                    let Some(answer) = job.early.remove(&file) else {
+                        if !job.is_asked(&file) {
+                            self.ask(cx, id, &mut job, file, max_bytes);
+                        }
+                        self.ask_ahead(cx, id, &mut job);
+                        self.job = Job::Updating(job);
+                        return;
+                    };
+                    if let Err(error) = job.update.provide(&file, answer) {
+                        self.refused(cx, id, source, &error);
+                        if let Some(roots) = job.update.salvage() {
+                            self.install(cx, id, source, roots);
+                        }
+                        return;
+                    }
+                }
+                Step::Done(outcome) if outcome.changed => {
+                    self.install(cx, id, source, outcome);
+                    return;
+                }
+                Step::Done(_) | Step::Over => {
+                    self.checked_at = Some(cx.now.wall);
+                    self.fruitless(cx, source, Duration::from_millis(500));
+                    return;
+                }
             }
         }
+    }
+
+    /// Asks for files that the update will want, so that a far source costs few round trips.
+    fn ask_ahead(&self, cx: &mut Cx<'_>, id: &PublisherId, job: &mut Updating) {
+        for (file, max_bytes) in job.update.upcoming(MAX_AHEAD) {
+            if job.is_asked(&file) || job.early.contains_key(&file) {
+                continue;
+            }
+            let open = job.asked.len() + job.early.len();
+            let bytes = job.ahead_bytes().saturating_add(max_bytes);
+            if open >= MAX_AHEAD || bytes > MAX_AHEAD_BYTES {
+                return;
+            }
+            self.ask(cx, id, job, file, max_bytes);
+        }
+    }
+
+    fn ask(
+        &self,
+        cx: &mut Cx<'_>,
+        id: &PublisherId,
+        job: &mut Updating,
+        file: MetaFile,
+        max_bytes: u64,
+    ) {
+        let request = cx.desk.request();
+        let ask = MetaAsk::File {
+            publisher: id.clone(),
+            file: file.clone(),
+            held_version: self.set.version(&file.role),
+        };
+        cx.desk.push(Output::RequestMeta {
+            request,
+            source: job.source,
+            ask,
+            max_bytes,
+        });
+        let lost_at = cx.mono().plus(cx.config.meta_timeout);
+        job.asked.insert(
+            request,
+            Asked {
+                file,
+                max_bytes,
+                lost_at,
+            },
+        );
     }
 
     fn install(
@@ -176,6 +270,7 @@ impl Publisher {
         &mut self,
         cx: &mut Cx<'_>,
         id: &PublisherId,
+        request: RequestId,
         result: Result<MetaAnswer, MetaFailure>,
     ) {
         let Job::Updating(mut job) = std::mem::replace(&mut self.job, Job::Idle) else {
@@ -186,11 +281,8 @@ impl Publisher {
             Ok(MetaAnswer::Bytes(bytes)) => Fetched::Bytes(bytes),
             Ok(MetaAnswer::Absent) => Fetched::Absent,
             Ok(MetaAnswer::Versions(_)) => {
-                self.source_failed(
-                    cx,
-                    source,
-                    MetaFailure::Protocol("versions where a file was asked for".into()),
-                );
+                let reason = "versions where a file was asked for".to_owned();
+                self.source_failed(cx, source, MetaFailure::Protocol(reason));
                 return;
             }
             Err(failure) => {
@@ -198,15 +290,10 @@ impl Publisher {
                 return;
             }
         };
-        match job.update.provide(&job.file, answer) {
-            Ok(()) => self.step(cx, id, source, job.update),
-            Err(error) => {
-                self.refused(cx, id, source, &error);
-                if let Some(roots) = job.update.salvage() {
-                    self.install(cx, id, source, roots);
-                }
-            }
+        if let Some(asked) = job.asked.remove(&request) {
+            job.early.insert(asked.file, answer);
         }
+        self.step(cx, id, job);
     }
 
     /// A source's bytes did not verify, or it is behind what it claimed.
@@ -275,7 +362,7 @@ impl Publisher {
         let Job::Updating(job) = &self.job else {
             return;
         };
-        if job.lost_at <= cx.mono() {
+        if job.lost_at().is_some_and(|lost_at| lost_at <= cx.mono()) {
             let source = job.source;
             self.job = Job::Idle;
             self.source_failed(cx, source, MetaFailure::Stalled);
