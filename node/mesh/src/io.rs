@@ -9,6 +9,7 @@ use crate::{
     choices::Choices,
     event::Event,
     ids::{DemandId, FolderId, NodeId, PublisherId, RequestId, Source},
+    spread::Ask,
     wire::{HoldingsAnswer, HoldingsQuery},
 };
 
@@ -213,6 +214,8 @@ pub enum Output {
         length: u64,
         /// Bytes, aligned to 16 KiB groups except at the end of the blob.
         range: Range<u64>,
+        /// How to ask for it.
+        ask: Ask,
     },
     /// Stop a range; [`Input::RangeFinished`] still follows.
     CancelRange {
@@ -321,6 +324,9 @@ pub enum FetchFailure {
     /// The peer has too much to do.
     #[error("it is busy")]
     Busy,
+    /// The peer has given these bytes to a neighbour and would rather give others: nobody has a part of that range.
+    #[error("it would rather give other bytes first")]
+    Rather(Option<Range<u64>>),
     /// The peer does not serve this blob to us.
     #[error("it does not serve this file")]
     Denied,

@@ -22,6 +22,7 @@ mod mesh;
 mod peers;
 pub mod ranges;
 pub mod records;
+mod spread;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod why;
@@ -44,5 +45,6 @@ pub use self::{
     },
     ledger::{Account, Fault, FaultKind, PauseReason},
     mesh::{Counts, LessonState, Mesh},
+    spread::{Ask, Give},
     why::Sentence,
 };

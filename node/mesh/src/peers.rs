@@ -53,6 +53,8 @@ pub(crate) struct Link {
     pub(crate) idle_epoch: u64,
     /// Where the bounded walk through the queue stopped, and the epoch in which it began.
     pub(crate) walk: Option<(crate::inventory::QueueKey, u64)>,
+    /// Ranges that it would rather not give now.
+    pub(crate) put_off: crate::fetch::PutOff,
 }
 
 /// What a peer has of a file.
@@ -171,6 +173,7 @@ impl Peer {
     pub(crate) fn forget(&mut self, ix: FileIx) {
         self.extras.remove(&ix);
         self.partials.remove(&ix);
+        self.link.put_off.forget(ix);
     }
 
     /// Every file that it claims something of, each once or more.

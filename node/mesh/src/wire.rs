@@ -336,6 +336,8 @@ pub enum BlobStatus {
     Denied,
     /// Not held.
     Absent,
+    /// Rather other bytes: 16 bytes follow, start and end, little-endian; an empty range where there is no advice.
+    Rather,
 }
 
 impl BlobStatus {
@@ -346,6 +348,7 @@ impl BlobStatus {
             BlobStatus::Busy => 1,
             BlobStatus::Denied => 2,
             BlobStatus::Absent => 3,
+            BlobStatus::Rather => 4,
         }
     }
 
@@ -356,6 +359,7 @@ impl BlobStatus {
             BlobStatus::Busy,
             BlobStatus::Denied,
             BlobStatus::Absent,
+            BlobStatus::Rather,
         ]
         .into_iter()
         .find(|status| status.to_byte() == byte)

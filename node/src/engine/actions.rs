@@ -4,7 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use pishtar_catalog::{BlobHash, Diff};
 use pishtar_mesh::{
-    Event, ExchangeStats, FetchFailure, Held, Input, MetaAnswer, MetaAsk, MetaFailure, NodeId,
+    Ask, Event, ExchangeStats, FetchFailure, Held, Input, MetaAnswer, MetaAsk, MetaFailure, NodeId,
     Output, PublisherId, RequestId, Source, wire::HoldingsQuery,
 };
 use pishtar_signing::client::MetaFile;
@@ -51,7 +51,8 @@ impl Engine {
                 hash,
                 length,
                 range,
-            } => self.fetch(request, peer, hash, length, range),
+                ask,
+            } => self.fetch(request, peer, (hash, length, range, ask)),
             Output::CancelRange { request } => {
                 if let Some(token) = self.ranges.get(&request) {
                     token.cancel();
@@ -170,9 +171,7 @@ impl Engine {
         &mut self,
         request: RequestId,
         peer: NodeId,
-        hash: BlobHash,
-        length: u64,
-        range: Range<u64>,
+        (hash, length, range, ask): (BlobHash, u64, Range<u64>, Ask),
     ) {
         let shared = self.shared.clone();
         let token = self.stop.child_token();
@@ -191,7 +190,7 @@ impl Engine {
                 // What has arrived by a cancel is stored to its end and told of: the quota counts on it.
                 Ok(stream) => {
                     let stream = Cancellable::new(stream, token.clone());
-                    blobs::fetch(stream, &shared.blobs, hash, length, range, progress).await
+                    blobs::fetch(stream, &shared.blobs, hash, length, range, ask, progress).await
                 }
                 Err(failure) => blobs::Fetched {
                     result: Err(failure),

@@ -1,11 +1,11 @@
 //! What this node gives to neighbours: the core decides, the stores give the bytes.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 use pishtar_catalog::BlobHash;
 use pishtar_mesh::{
-    Input, NodeId, PublisherId,
+    Ask, Give, Input, NodeId, PublisherId,
     wire::{HoldingsAnswer, HoldingsQuery},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -29,8 +29,9 @@ pub(super) struct Giver {
 }
 
 impl Serve for Giver {
-    fn may_serve(&self, _peer: NodeId, hash: BlobHash) -> bool {
-        self.shared.mesh().may_serve(&hash)
+    fn give(&self, peer: NodeId, hash: BlobHash, range: Range<u64>, ask: Ask) -> Option<Give> {
+        let now = self.shared.clock.now();
+        self.shared.mesh().give(now, peer, &hash, range, ask)
     }
 
     fn versions(&self, _peer: NodeId) -> BoxFuture<'_, Vec<(PublisherId, u64)>> {

@@ -1,13 +1,14 @@
 //! `/pishtar/blobs/1`: one status byte, then the iroh-blobs protocol. One range per stream.
 //!
-//! The asker sends a `Get` request (postcard, as iroh-blobs does) and closes its half. The provider
-//! answers with a [`BlobStatus`] byte and, when that is `Ok`, 8 bytes of length and the bao stream of
-//! the range. Nothing else of iroh-blobs is served: no hash sequences, no push, no observe.
+//! The asker sends one byte, how it asks ([`Ask`]), and a `Get` request (postcard, as iroh-blobs does), and closes its
+//! half. The provider answers with a [`BlobStatus`] byte; when that is `Ok`, 8 bytes of length and the bao stream of
+//! the range follow, when it is `Rather`, the range that the provider would rather give. Nothing else of iroh-blobs is served: no hash sequences, no push, no observe.
 
 mod provide;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod turns;
 
 use std::{io, ops::Range, time::Duration};
 
@@ -17,7 +18,7 @@ use iroh_blobs::{
     protocol::{GetRequest, Request},
 };
 use pishtar_catalog::BlobHash;
-use pishtar_mesh::{FetchFailure, wire::BlobStatus};
+use pishtar_mesh::{Ask, FetchFailure, wire::BlobStatus};
 
 use super::deadline::Idle;
 use crate::store::blobs::{BlobStore, ReceiveError, Received, chunk_ranges};
@@ -44,7 +45,7 @@ pub struct Fetched {
 }
 
 /// Fetches `range` (bytes, aligned to 16 KiB except at the end) of a blob of signed `length` over a
-/// fresh stream into the store. `progress` gets the verified bytes so far, every 256 KiB.
+/// fresh stream into the store; `ask` is whether another range would do. `progress` gets the verified bytes so far, every 256 KiB.
 ///
 /// Dropping the future stops the transfer; what was verified by then stays.
 pub async fn fetch<S: AsyncRead + AsyncWrite + Unpin>(
@@ -53,10 +54,11 @@ pub async fn fetch<S: AsyncRead + AsyncWrite + Unpin>(
     hash: BlobHash,
     length: u64,
     range: Range<u64>,
+    ask: Ask,
     progress: impl FnMut(u64) + Send,
 ) -> Fetched {
     let mut stream = Idle::new(stream, FETCHING_IDLE);
-    if let Err(failure) = request(&mut stream, hash, length, &range).await {
+    if let Err(failure) = request(&mut stream, hash, length, &range, ask).await {
         return Fetched {
             result: Err(failure),
             held: Vec::new(),
@@ -83,10 +85,12 @@ async fn request<S: AsyncRead + AsyncWrite + Unpin>(
     hash: BlobHash,
     length: u64,
     range: &Range<u64>,
+    ask: Ask,
 ) -> Result<(), FetchFailure> {
     let chunks = chunk_ranges(range, length);
     let request = Request::Get(GetRequest::blob_ranges(Hash::from_bytes(hash.0), chunks));
-    let bytes = postcard::to_stdvec(&request).expect("a request is plain data");
+    let bytes =
+        postcard::to_extend(&request, vec![ask.to_byte()]).expect("a request is plain data");
     stream.write_all(&bytes).await.map_err(stream_failure)?;
     stream.close().await.map_err(stream_failure)?;
     let mut status = [0];
@@ -103,8 +107,24 @@ async fn request<S: AsyncRead + AsyncWrite + Unpin>(
         Some(BlobStatus::Busy) => Err(FetchFailure::Busy),
         Some(BlobStatus::Denied) => Err(FetchFailure::Denied),
         Some(BlobStatus::Absent) => Err(FetchFailure::Absent),
+        Some(BlobStatus::Rather) => Err(FetchFailure::Rather(read_advice(stream).await?)),
         None => Err(FetchFailure::WrongBytes),
     }
+}
+
+/// The range that the provider would rather give; what it says is checked by the planner.
+async fn read_advice<S: AsyncRead + Unpin>(
+    stream: &mut S,
+) -> Result<Option<Range<u64>>, FetchFailure> {
+    let mut start = [0; 8];
+    let mut end = [0; 8];
+    stream
+        .read_exact(&mut start)
+        .await
+        .map_err(stream_failure)?;
+    stream.read_exact(&mut end).await.map_err(stream_failure)?;
+    let advice = u64::from_le_bytes(start)..u64::from_le_bytes(end);
+    Ok((!advice.is_empty()).then_some(advice))
 }
 
 fn receive_failure(error: ReceiveError) -> FetchFailure {

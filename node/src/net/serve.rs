@@ -1,11 +1,11 @@
 //! Answering peers: which stream gets which driver, and what the engine decides.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use pishtar_catalog::BlobHash;
 use pishtar_mesh::{
-    NodeId, PublisherId,
+    Ask, Give, NodeId, PublisherId,
     wire::{HoldingsAnswer, HoldingsQuery},
 };
 
@@ -33,8 +33,8 @@ pub struct FoundMeta {
 /// What the engine decides about serving. Calls must be quick, except for the waiting that
 /// [`holdings`](Serve::holdings) is asked to do.
 pub trait Serve: Send + Sync + 'static {
-    /// Whether a trusted catalogue names this blob and it may go to this peer.
-    fn may_serve(&self, peer: NodeId, hash: BlobHash) -> bool;
+    /// Whether a trusted catalogue names this blob and this range may go to this peer now; `None`: not served at all.
+    fn give(&self, peer: NodeId, hash: BlobHash, range: Range<u64>, ask: Ask) -> Option<Give>;
 
     /// Which publishers this node knows, with their timestamp versions.
     fn versions(&self, peer: NodeId) -> BoxFuture<'_, Vec<(PublisherId, u64)>>;

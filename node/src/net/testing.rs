@@ -2,13 +2,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Range,
     sync::Mutex,
 };
 
 use futures::future::BoxFuture;
 use pishtar_catalog::BlobHash;
 use pishtar_mesh::{
-    NodeId, PublisherId,
+    Ask, Give, NodeId, PublisherId,
     wire::{HoldingsAnswer, HoldingsQuery},
 };
 use tokio::io::DuplexStream;
@@ -37,12 +38,19 @@ pub(crate) struct Tables {
     pub(crate) blobs: BTreeSet<BlobHash>,
     pub(crate) files: BTreeMap<(PublisherId, String), Vec<u8>>,
     pub(crate) holdings: HoldingsAnswer,
+    /// What is rather given than any range but the first.
+    pub(crate) rather: Option<Range<u64>>,
     pub(crate) sent: Mutex<u64>,
 }
 
 impl Serve for Tables {
-    fn may_serve(&self, _: NodeId, hash: BlobHash) -> bool {
-        self.blobs.contains(&hash)
+    fn give(&self, _: NodeId, hash: BlobHash, range: Range<u64>, ask: Ask) -> Option<Give> {
+        let rather = self
+            .rather
+            .clone()
+            .filter(|_| ask == Ask::Any && range.start > 0);
+        let give = rather.map_or(Give::This, |advice| Give::Rather(Some(advice)));
+        self.blobs.contains(&hash).then_some(give)
     }
 
     fn versions(&self, _: NodeId) -> BoxFuture<'_, Vec<(PublisherId, u64)>> {

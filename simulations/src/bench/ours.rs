@@ -13,7 +13,7 @@ use pishtar::{
 };
 use pishtar_catalog::BlobHash;
 use pishtar_mesh::{
-    PublisherId,
+    Ask, Give, PublisherId,
     wire::{HoldingsAnswer, HoldingsQuery},
 };
 use tokio::sync::mpsc;
@@ -30,8 +30,8 @@ const RANGE_BYTES: u64 = 4 * 1024 * 1024;
 struct Open;
 
 impl Serve for Open {
-    fn may_serve(&self, _: NodeId, _: BlobHash) -> bool {
-        true
+    fn give(&self, _: NodeId, _: BlobHash, _: Range<u64>, _: Ask) -> Option<Give> {
+        Some(Give::This)
     }
 
     fn versions(&self, _: NodeId) -> BoxFuture<'_, Vec<(PublisherId, u64)>> {
@@ -130,7 +130,7 @@ pub(super) async fn receive(offer: &Offer, folder: &Path, streams: usize) -> Res
         let length = offer.length;
         tokio::spawn(async move {
             let stream = handle.open(peer, Protocol::Blobs).await?;
-            let got = blobs::fetch(stream, &store, hash, length, range, |_| {}).await;
+            let got = blobs::fetch(stream, &store, hash, length, range, Ask::Any, |_| {}).await;
             got.result?;
             anyhow::Ok(got.complete)
         })

@@ -149,9 +149,17 @@ impl Fetch {
             Claim::Part(ranges) => Some(ranges),
             Claim::Nothing => return None,
         };
+        let put_off = &peer.link.put_off;
+        let free = put_off.without(ix, &active.free);
+        let advised = put_off
+            .advice(ix)
+            .and_then(|window| first_run(&free, part, window));
+        if let Some(run) = advised {
+            return Some(cut(run, max));
+        }
         let rivals: Vec<&RangeSet> = self.peers.parts(ix).collect();
-        let from_start = runs(&active.free, part, active.start..length);
-        let around = runs(&active.free, part, 0..active.start);
+        let from_start = runs(&free, part, active.start..length);
+        let around = runs(&free, part, 0..active.start);
         let mut ordered = from_start.chain(around);
         if rivals.is_empty() {
             return ordered.next().map(|run| cut(run, max));
@@ -160,14 +168,8 @@ impl Fetch {
         let copies = |at: u64| rivals.iter().filter(|ranges| ranges.contains(at)).count();
         let order = |at: u64| (copies(at), mixed((at / PIECE_BYTES) ^ active.salt));
         let rarest = pieces.min_by_key(|piece| order(piece.start))?;
-        Some(cut(
-            self.run_from(&active.free, part, rarest.start, max),
-            max,
-        ))
-    }
-
-    fn run_from(&self, free: &RangeSet, part: Option<&RangeSet>, at: u64, max: u64) -> Range<u64> {
-        runs(free, part, at..at + max).next().unwrap_or(at..at)
+        let run = first_run(&free, part, rarest.start..rarest.start + max)?;
+        Some(cut(run, max))
     }
 
     fn is_wanted(&self, ix: FileIx) -> bool {

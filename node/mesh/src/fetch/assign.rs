@@ -1,6 +1,7 @@
 //! Finds the next range for every peer with a free slot.
 
 use std::{
+    borrow::Cow,
     ops::{Bound, Range},
     time::Duration,
 };
@@ -15,6 +16,7 @@ use crate::{
     inventory::{FileIx, QueueKey},
     io::Priority,
     peers::Claim,
+    spread::Ask,
 };
 
 /// Queue entries looked at per peer and event; the walk goes on at once in a further event.
@@ -38,6 +40,8 @@ pub(super) struct Pick {
     pub(super) range: Range<u64>,
     /// Others fetch these bytes already.
     pub(super) duplicate: bool,
+    /// How to ask, as far as the file's demands say.
+    pub(super) ask: Ask,
 }
 
 /// What a look at a peer is for.
@@ -55,6 +59,11 @@ impl Fetch {
         self.end_stalled(cx);
         self.keep_within(cx);
         let now = cx.mono();
+        for (_, peer) in self.peers.iter_mut() {
+            if peer.link.put_off.expire(now) {
+                peer.link.idle_epoch = 0;
+            }
+        }
         self.unfinished = false;
         if self.paused_until > now || self.disk_is_full() {
             return;
@@ -168,16 +177,24 @@ impl Fetch {
             _ => None,
         };
         let active = self.active.get(&demand.file)?;
-        if let Some(run) = first_run(&active.free, part, demand.window.clone()) {
-            let size = if demand.priority == Priority::Playback {
-                size.min(PLAYBACK_RANGE_BYTES)
-            } else {
-                size
-            };
+        let (free, size, ask) = match demand.priority {
+            Priority::Playback => (
+                Cow::Borrowed(&active.free),
+                size.min(PLAYBACK_RANGE_BYTES),
+                Ask::Playback,
+            ),
+            _ => (
+                state.link.put_off.without(demand.file, &active.free),
+                size,
+                Ask::Any,
+            ),
+        };
+        if let Some(run) = first_run(&free, part, demand.window.clone()) {
             return Some(Pick {
                 file: demand.file,
                 range: cut(run, size),
                 duplicate: false,
+                ask,
             });
         }
         if demand.priority != Priority::Playback {
@@ -185,7 +202,11 @@ impl Fetch {
         }
         let in_window =
             |range: &Range<u64>| range.start < demand.window.end && range.end > demand.window.start;
-        self.duplicate(cx, peer, demand.file, in_window)
+        let pick = self.duplicate(cx, peer, demand.file, in_window)?;
+        Some(Pick {
+            ask: Ask::Playback,
+            ..pick
+        })
     }
 
     fn pick_of_active(&self, peer: NodeId, size: u64) -> Option<Pick> {
@@ -196,6 +217,7 @@ impl Fetch {
                 file,
                 range,
                 duplicate: false,
+                ask: Ask::Any,
             })
         })
     }
@@ -227,6 +249,7 @@ impl Fetch {
                     file,
                     range,
                     duplicate: false,
+                    ask: Ask::Any,
                 });
             }
         }
@@ -292,6 +315,9 @@ impl Fetch {
             .filter(|(_, flight)| flight.peer != peer)
             .find_map(|(&request, flight)| {
                 let rest = flight.rest();
+                if state.link.put_off.touches(file, &rest) {
+                    return None;
+                }
                 if rest.is_empty() || !matters(&rest) || self.copies(request) >= MAX_COPIES {
                     return None;
                 }
@@ -309,6 +335,7 @@ impl Fetch {
                     file,
                     range: rest,
                     duplicate: true,
+                    ask: Ask::Any,
                 })
             })
     }

@@ -10,6 +10,7 @@ use crate::{
     inventory::{FileIx, whole_groups},
     io::{FetchFailure, Output},
     ledger::{FaultKind, PauseReason},
+    spread::Ask,
 };
 
 /// After our own disk refused, nothing is fetched for this long.
@@ -30,6 +31,7 @@ pub(crate) struct Flight {
         expect(dead_code, reason = "read by the invariants that tests check")
     )]
     pub(super) duplicate: bool,
+    pub(super) ask: Ask,
     /// We gave it up; its end is still to come.
     pub(super) cancelled: bool,
 }
@@ -79,6 +81,7 @@ impl Fetch {
         }
         self.flying += 1;
         let range = pick.range;
+        let ask = self.way_to_ask(peer, pick.file, &range, pick.ask);
         let flight = Flight {
             peer,
             file: pick.file,
@@ -86,6 +89,7 @@ impl Fetch {
             done: 0,
             last_byte: cx.now.mono,
             duplicate: pick.duplicate,
+            ask,
             cancelled: false,
         };
         self.flights.insert(request, flight);
@@ -95,7 +99,23 @@ impl Fetch {
             hash,
             length,
             range,
+            ask,
         });
+    }
+
+    /// A range that the peer put off and that nobody else brought is insisted on.
+    fn way_to_ask(&mut self, peer: NodeId, file: FileIx, range: &Range<u64>, ask: Ask) -> Ask {
+        let Some(state) = self.peers.get_mut(&peer) else {
+            return ask;
+        };
+        let put_off = &mut state.link.put_off;
+        let waited = put_off.waited_for(file, range);
+        put_off.asked(file, range);
+        if ask == Ask::Any && waited {
+            Ask::This
+        } else {
+            ask
+        }
     }
 
     /// Verified bytes of a range arrived.
@@ -275,6 +295,7 @@ impl Fetch {
                 cx.ledger.account(peer).pause(now, PauseReason::Refused);
             }
             FetchFailure::WrongBytes => self.lied(cx, flight),
+            FetchFailure::Rather(advice) => self.put_off(cx, flight, advice),
             FetchFailure::Stalled | FetchFailure::Disconnected => {
                 cx.ledger.account(peer).pause(now, PauseReason::Stalled);
                 if failure == FetchFailure::Stalled {
@@ -282,6 +303,25 @@ impl Fetch {
                 }
             }
             FetchFailure::Cancelled | FetchFailure::LocalDisk(_) => {}
+        }
+    }
+
+    /// The peer would rather give something else. One that says so when we insist, or without end, is busy.
+    fn put_off(&mut self, cx: &mut Cx<'_>, flight: &Flight, advice: Option<Range<u64>>) {
+        let length = self.inventory.file(flight.file).length;
+        let inside = |advice: Range<u64>| advice.start.min(length)..advice.end.min(length);
+        let advice = advice.map(|advice| whole_groups(inside(advice), length));
+        let advice = advice.filter(|advice| !advice.is_empty());
+        let Some(state) = self.peers.get_mut(&flight.peer) else {
+            return;
+        };
+        state.link.idle_epoch = 0;
+        let put_off = &mut state.link.put_off;
+        let now = cx.now.mono;
+        let heard =
+            flight.ask == Ask::Any && put_off.add(now, flight.file, flight.range.clone(), advice);
+        if !heard {
+            cx.ledger.account(flight.peer).pause(now, PauseReason::Busy);
         }
     }
 

@@ -8,6 +8,7 @@
 //! - `active` - files that are being fetched now, with the ranges nobody fetches yet
 //! - `assign` - finds the next range for a peer with a free slot
 //! - `flights` - ranges on their way, their ends and failures
+//! - `put_off` - ranges that a peer would rather not give now
 //! - `demand` - windows that somebody waits for
 //! - `room` - the quota, the disk, and what gives way
 
@@ -17,12 +18,14 @@ mod assign;
 mod check;
 mod demand;
 mod flights;
+mod put_off;
 mod room;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use pishtar_catalog::BlobHash;
 
+pub(crate) use self::put_off::PutOff;
 pub use self::room::Removal;
 use self::{active::Active, demand::Demand, flights::Flight, room::Room};
 use crate::{
@@ -280,11 +283,14 @@ impl Fetch {
             .iter()
             .filter_map(|(peer, _)| ledger.get(peer)?.pause);
         let pauses = pauses.map(|(until, _)| until).filter(|until| *until > now);
+        let put_off = self.peers.iter();
+        let put_off = put_off.filter_map(|(_, peer)| peer.link.put_off.next_deadline());
         let paused = (self.paused_until > now).then_some(self.paused_until);
         let review = (self.flying > 0).then_some(self.next_review);
         let unfinished = self.unfinished.then_some(now);
         stalls
             .chain(pauses)
+            .chain(put_off)
             .chain(paused)
             .chain(review)
             .chain(unfinished)

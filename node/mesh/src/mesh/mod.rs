@@ -2,6 +2,8 @@
 
 mod views;
 
+use std::ops::Range;
+
 use pishtar_catalog::{BlobHash, Catalog, Diff};
 
 use crate::{
@@ -16,6 +18,7 @@ use crate::{
     ids::{Mono, NodeId, Now, PublisherId},
     io::{Held, Hint, Input, Output, Restored},
     ledger::Ledger,
+    spread::{self, Ask, Give, Spread},
 };
 
 /// The mesh core of one node.
@@ -33,6 +36,7 @@ pub struct Mesh {
     sync: CatalogSync,
     fetch: Fetch,
     exchange: Exchange,
+    spread: Spread,
     ledger: Ledger,
     desk: Desk,
     /// Random id of this run; generations of holdings count within it.
@@ -98,6 +102,7 @@ impl Mesh {
             sync: CatalogSync::new(restored.publishers.into_iter()),
             fetch: Fetch::new(config.quota_bytes),
             exchange: Exchange::new(restored.records),
+            spread: Spread::default(),
             ledger: Ledger::default(),
             instance: desk.random() | 1,
             announced: now.mono,
@@ -160,6 +165,35 @@ impl Mesh {
             announce,
         ];
         parts.into_iter().flatten().min()
+    }
+
+    /// A peer asks for a range of a blob: give it, send the peer elsewhere, or `None` where it may not be served at all.
+    /// Whether the bytes are there is for the store to say.
+    pub fn give(
+        &mut self,
+        now: Now,
+        peer: NodeId,
+        hash: &BlobHash,
+        range: Range<u64>,
+        ask: Ask,
+    ) -> Option<Give> {
+        if !self.may_serve(hash) {
+            return None;
+        }
+        let ix = self.fetch.inventory.find(hash)?;
+        let file = self.fetch.inventory.file(ix);
+        if !file.is_complete() {
+            return Some(Give::This);
+        }
+        let request = spread::Request {
+            peer,
+            hash: *hash,
+            length: file.length,
+            range: range.start.min(file.length)..range.end.min(file.length),
+            ask,
+            has: self.fetch.peers.get(&peer).and_then(|peer| peer.part(ix)),
+        };
+        Some(self.spread.give(now.mono, &request))
     }
 
     fn take(&mut self, now: Now, input: Input) {
@@ -244,6 +278,7 @@ impl Mesh {
 
     fn disconnected(&mut self, now: Now, peer: NodeId) {
         self.fetch.disconnected(cx!(self, now), peer);
+        self.spread.gone(peer);
         self.sync.disconnected(now.mono, peer);
         self.exchange.disconnected(peer);
         self.ledger.set_connected(now, peer, false);

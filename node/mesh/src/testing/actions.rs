@@ -6,8 +6,8 @@ use pishtar_catalog::BlobHash;
 
 use super::{At, Fault, PROGRESS_BYTES, Pending, World};
 use crate::{
-    ExchangeStats, FetchFailure, Held, Input, MetaAnswer, MetaAsk, MetaFailure, NodeId, Output,
-    RequestId, Source, config::GROUP_BYTES, wire::HoldingsQuery,
+    Ask, ExchangeStats, FetchFailure, Give, Held, Input, MetaAnswer, MetaAsk, MetaFailure, NodeId,
+    Output, RequestId, Source, config::GROUP_BYTES, wire::HoldingsQuery,
 };
 
 /// How long the disk takes to remove a blob.
@@ -82,8 +82,9 @@ impl World {
                 hash,
                 length,
                 range,
+                ask,
             } => {
-                self.start_transfer(at, request, peer, hash, length, range);
+                self.start_transfer(at, request, peer, (hash, length, range, ask));
             }
             Output::CancelRange { request } => {
                 if let Some(held) = self.nodes[at].end_transfer(request) {
@@ -203,9 +204,7 @@ impl World {
         at: At,
         request: RequestId,
         peer: NodeId,
-        hash: BlobHash,
-        length: u64,
-        range: Range<u64>,
+        (hash, length, range, ask): (BlobHash, u64, Range<u64>, Ask),
     ) {
         assert!(
             range.start.is_multiple_of(GROUP_BYTES),
@@ -222,7 +221,17 @@ impl World {
         let provider = self.find(peer).filter(|other| self.linked(at, *other));
         let refusal = match provider {
             None => Some(FetchFailure::Disconnected),
-            Some(other) => self.nodes[other].refusal(&hash, length, &range),
+            Some(other) => {
+                let (now, asker) = (self.clock(), self.nodes[at].id());
+                let given = self.nodes[other]
+                    .mesh
+                    .give(now, asker, &hash, range.clone(), ask);
+                let refused = self.nodes[other].refusal(&hash, length, &range);
+                refused.or(match given {
+                    Some(Give::Rather(advice)) => Some(FetchFailure::Rather(advice)),
+                    _ => None,
+                })
+            }
         };
         if let Some(refusal) = refusal {
             let input = Input::RangeFinished {

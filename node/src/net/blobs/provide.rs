@@ -3,13 +3,14 @@
 use std::{
     collections::BTreeMap,
     io,
+    ops::Range,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, StreamExt};
 use iroh_blobs::protocol::{GetRequest, Request};
 use pishtar_catalog::BlobHash;
-use pishtar_mesh::{NodeId, wire::BlobStatus};
+use pishtar_mesh::{Ask, Give, NodeId, wire::BlobStatus};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{MAX_REQUEST_BYTES, Throttle};
@@ -57,6 +58,29 @@ pub struct Provider {
     throttle: Throttle,
 }
 
+/// Why a range is not served.
+enum Refusal {
+    /// A status byte says it all.
+    Plain(BlobStatus),
+    /// Other bytes first.
+    Rather(Option<Range<u64>>),
+}
+
+impl Refusal {
+    fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Refusal::Plain(status) => vec![status.to_byte()],
+            Refusal::Rather(advice) => {
+                let advice = advice.clone().unwrap_or(0..0);
+                let mut bytes = vec![BlobStatus::Rather.to_byte()];
+                bytes.extend(advice.start.to_le_bytes());
+                bytes.extend(advice.end.to_le_bytes());
+                bytes
+            }
+        }
+    }
+}
+
 /// The right to serve one range.
 struct Turn {
     _of_peer: OwnedSemaphorePermit,
@@ -76,6 +100,11 @@ impl Provider {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn store(&self) -> &BlobStore {
+        &self.store
+    }
+
     /// Serves one stream of a peer.
     ///
     /// # Errors
@@ -87,27 +116,35 @@ impl Provider {
     ) -> io::Result<()> {
         let mut stream = Idle::new(stream, SERVING_IDLE);
         let request = read_request(&mut stream).await?;
-        let (status, turn) = match self.decide(peer, request.as_ref()).await {
-            Ok(turn) => (BlobStatus::Ok, Some(turn)),
-            Err(status) => (status, None),
-        };
-        stream.write_all(&[status.to_byte()]).await?;
-        if let (Some(request), Some(_turn)) = (request, turn) {
-            self.send(&mut stream, peer, &request).await?;
+        match (self.decide(peer, request.as_ref()).await, request) {
+            (Ok(_turn), Some((ask, request))) => {
+                stream.write_all(&[BlobStatus::Ok.to_byte()]).await?;
+                let playback = ask == Ask::Playback;
+                self.send(&mut stream, peer, &request, playback).await?;
+            }
+            (Ok(_), None) => stream.write_all(&[BlobStatus::Denied.to_byte()]).await?,
+            (Err(refusal), _) => stream.write_all(&refusal.to_bytes()).await?,
         }
         stream.close().await
     }
 
-    async fn decide(&self, peer: NodeId, request: Option<&GetRequest>) -> Result<Turn, BlobStatus> {
-        let request = request.ok_or(BlobStatus::Denied)?;
+    async fn decide(
+        &self,
+        peer: NodeId,
+        request: Option<&(Ask, GetRequest)>,
+    ) -> Result<Turn, Refusal> {
+        let (ask, request) = request.ok_or(Refusal::Plain(BlobStatus::Denied))?;
         let hash = BlobHash(*request.hash.as_bytes());
-        if !self.serve.may_serve(peer, hash) {
-            return Err(BlobStatus::Denied);
+        let chunks = root_ranges(request);
+        let turn = self.turn(peer).ok_or(Refusal::Plain(BlobStatus::Busy))?;
+        match self.serve.give(peer, hash, byte_range(&chunks), *ask) {
+            None => return Err(Refusal::Plain(BlobStatus::Denied)),
+            Some(Give::Rather(advice)) => return Err(Refusal::Rather(advice)),
+            Some(Give::This) => {}
         }
-        let turn = self.turn(peer).ok_or(BlobStatus::Busy)?;
-        match self.store.holds_chunks(hash, &root_ranges(request)).await {
+        match self.store.holds_chunks(hash, &chunks).await {
             true => Ok(turn),
-            false => Err(BlobStatus::Absent),
+            false => Err(Refusal::Plain(BlobStatus::Absent)),
         }
     }
 
@@ -131,6 +168,7 @@ impl Provider {
         stream: &mut S,
         peer: NodeId,
         request: &GetRequest,
+        playback: bool,
     ) -> io::Result<()> {
         let hash = BlobHash(*request.hash.as_bytes());
         let mut parts = std::pin::pin!(self.store.encoded(hash, root_ranges(request)));
@@ -143,19 +181,20 @@ impl Provider {
                 Encoded::End => break,
             }
             if buffer.len() >= WRITE_BYTES {
-                self.write(stream, peer, &mut buffer).await?;
+                self.write(stream, peer, playback, &mut buffer).await?;
             }
         }
-        self.write(stream, peer, &mut buffer).await
+        self.write(stream, peer, playback, &mut buffer).await
     }
 
     async fn write<S: AsyncWrite + Unpin>(
         &self,
         stream: &mut S,
         peer: NodeId,
+        playback: bool,
         buffer: &mut Vec<u8>,
     ) -> io::Result<()> {
-        self.throttle.take(buffer.len()).await;
+        self.throttle.take(peer, playback, buffer.len()).await;
         stream.write_all(buffer).await?;
         self.serve.served(peer, buffer.len() as u64);
         buffer.clear();
@@ -165,17 +204,37 @@ impl Provider {
 
 /// Reads a request up to the end of the peer's half. `None` when it is not one that is served: too
 /// large, malformed, or anything but a get of one raw blob.
-async fn read_request<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<Option<GetRequest>> {
+async fn read_request<S: AsyncRead + Unpin>(
+    stream: &mut S,
+) -> io::Result<Option<(Ask, GetRequest)>> {
     let mut bytes = Vec::new();
     let max = MAX_REQUEST_BYTES as u64 + 1;
     stream.take(max).read_to_end(&mut bytes).await?;
     if bytes.len() > MAX_REQUEST_BYTES {
         return Ok(None);
     }
-    Ok(match postcard::from_bytes(&bytes) {
-        Ok(Request::Get(request)) if request.ranges.is_blob() => Some(request),
+    let Some((ask, rest)) = bytes.split_first() else {
+        return Ok(None);
+    };
+    Ok(match postcard::from_bytes(rest) {
+        Ok(Request::Get(request)) if request.ranges.is_blob() => {
+            Some((Ask::from_byte(*ask), request))
+        }
         _ => None,
     })
+}
+
+/// The bytes from the first to the last chunk that is asked for.
+fn byte_range(chunks: &bao_tree::ChunkRanges) -> Range<u64> {
+    let bounds = chunks.boundaries();
+    let start = bounds.first().map_or(0, |chunk| chunk.to_bytes());
+    // Without an end it is all of the rest.
+    let open = bounds.len() % 2 == 1;
+    let end = bounds
+        .last()
+        .filter(|_| !open)
+        .map_or(u64::MAX, |chunk| chunk.to_bytes());
+    start..end
 }
 
 fn root_ranges(request: &GetRequest) -> bao_tree::ChunkRanges {

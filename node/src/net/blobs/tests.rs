@@ -66,7 +66,16 @@ impl World {
     }
 
     async fn get(&self, hash: BlobHash, range: Range<u64>) -> Fetched {
-        fetch(self.stream(), &self.getter, hash, 1_000_000, range, |_| {}).await
+        fetch(
+            self.stream(),
+            &self.getter,
+            hash,
+            1_000_000,
+            range,
+            Ask::Any,
+            |_| {},
+        )
+        .await
     }
 
     /// What the provider answers to these bytes.
@@ -97,9 +106,14 @@ fn fake(
     (near, serving)
 }
 
+/// A request as it goes over the wire.
+fn asked(request: &Request) -> Vec<u8> {
+    postcard::to_extend(request, vec![Ask::Any.to_byte()]).expect("plain data")
+}
+
 fn get_request(ranges: bao_tree::ChunkRanges, hash: BlobHash) -> Vec<u8> {
     let get = GetRequest::blob_ranges(Hash::from_bytes(hash.0), ranges);
-    postcard::to_stdvec(&Request::Get(get)).expect("plain data")
+    asked(&Request::Get(get))
 }
 
 #[tokio::test]
@@ -128,6 +142,44 @@ async fn a_hash_that_no_catalogue_names_is_denied_and_a_blob_not_held_is_absent(
     assert_eq!(denied.result, Err(FetchFailure::Denied));
     let absent = world.get(BlobHash([1; 32]), 0..1_000_000).await;
     assert_eq!(absent.result, Err(FetchFailure::Absent));
+}
+
+#[tokio::test]
+async fn a_provider_may_rather_give_other_bytes() {
+    let advice = 32 * GROUP_BYTES..48 * GROUP_BYTES;
+    let world = World::new(ProviderLimits::default()).await;
+    let tables = Tables {
+        blobs: world.tables.blobs.clone(),
+        rather: Some(advice.clone()),
+        ..Tables::default()
+    };
+    let store = world.provider.store().clone();
+    let steering = Arc::new(Provider::new(
+        Arc::new(tables),
+        store,
+        ProviderLimits::default(),
+    ));
+    let get = async |range: Range<u64>, ask| {
+        let (near, far) = pipe();
+        let provider = steering.clone();
+        tokio::spawn(async move { provider.serve(far, PEER).await });
+        let got = fetch(
+            near,
+            &world.getter,
+            world.hash,
+            1_000_000,
+            range,
+            ask,
+            |_| {},
+        )
+        .await;
+        got.result
+    };
+    let range = 16 * GROUP_BYTES..32 * GROUP_BYTES;
+    let rather = Err(FetchFailure::Rather(Some(advice)));
+    assert_eq!(get(range.clone(), Ask::Any).await, rather);
+    assert_eq!(get(range, Ask::Playback).await, Ok(()));
+    assert_eq!(get(0..16 * GROUP_BYTES, Ask::Any).await, Ok(()));
 }
 
 #[tokio::test]
@@ -167,8 +219,7 @@ async fn only_a_get_of_one_raw_blob_is_served() {
     let sequence = Request::Get(GetRequest::all(hash));
     let observe = Request::Observe(iroh_blobs::protocol::ObserveRequest::new(hash));
     for request in [sequence, observe] {
-        let request = postcard::to_stdvec(&request).expect("plain data");
-        assert_eq!(world.answer_to(request).await, denied);
+        assert_eq!(world.answer_to(asked(&request)).await, denied);
     }
     assert_eq!(world.answer_to(b"GET / HTTP/1.1".to_vec()).await, denied);
     assert_eq!(world.answer_to(Vec::new()).await, denied);
@@ -208,6 +259,7 @@ async fn a_liar_is_found_out_and_another_source_finishes() {
         world.hash,
         1_000_000,
         0..1_000_000,
+        Ask::Any,
         |_| {},
     )
     .await;
@@ -232,6 +284,7 @@ async fn nonsense_and_silence_are_told_apart() {
             world.hash,
             1_000_000,
             range.clone(),
+            Ask::Any,
             |_| {},
         )
         .await;
@@ -255,6 +308,7 @@ async fn a_silent_provider_stalls() {
         world.hash,
         1_000_000,
         0..1_000_000,
+        Ask::Any,
         |_| {},
     )
     .await;
