@@ -4,6 +4,8 @@ mod attacks;
 mod clock;
 mod delegations;
 mod download;
+#[path = "../support/publication.rs"]
+mod publication;
 mod refresh;
 mod server;
 mod world;
