@@ -208,13 +208,16 @@ impl Catalog {
     /// Withdraws the lessons of a publisher that lie outside its prefix as the ministry lists it now.
     pub fn apply_prefix(&mut self, publisher: &str) -> Diff {
         let prefix = prefix_of(&self.publishers, publisher);
+        let outside = |id: &LessonId| !prefix.as_ref().is_some_and(|p| p.covers(id.as_str()));
+        let from = (Word::from(publisher), Word::default());
+        let roles = self
+            .roles
+            .range_mut(from..)
+            .take_while(|((whose, _), _)| whose.as_str() == publisher);
         let mut diff = Diff::default();
-        for ((whose, _), role) in &mut self.roles {
-            if whose.as_str() == publisher {
-                let inside = |id: &LessonId| prefix.as_ref().is_some_and(|p| p.covers(id.as_str()));
-                diff.withdrawn
-                    .extend(role.lessons.extract_if(.., |id| !inside(id)));
-            }
+        for (_, role) in roles {
+            let gone = role.lessons.extract_if(.., |id| outside(id));
+            diff.withdrawn.extend(gone);
         }
         for id in &diff.withdrawn {
             self.take(id);

@@ -62,6 +62,34 @@ pub enum Event {
         /// What and where.
         problem: String,
     },
+    /// A publisher listed a path that it may not publish; the entry is not used, the rest of its catalogue is.
+    ScopeViolation {
+        /// The publisher.
+        publisher: PublisherId,
+        /// Which entry, whose path it is, and what the publisher may have.
+        problem: String,
+    },
+    /// The ministry lists a further publisher; its first root is looked for.
+    PublisherListed {
+        /// The publisher.
+        publisher: PublisherId,
+    },
+    /// The ministry revoked a publisher or lists it no more, or with other keys: its lessons are removed.
+    PublisherGone {
+        /// The publisher.
+        publisher: PublisherId,
+        /// The ministry's reason, where it revoked it.
+        reason: Option<String>,
+        /// Lessons that were removed.
+        lessons: u64,
+    },
+    /// The ministry revoked this neighbour's device: no records are exchanged with it.
+    DeviceRevoked {
+        /// The neighbour.
+        peer: NodeId,
+        /// The ministry's reason, may be empty.
+        reason: String,
+    },
     /// A peer sent bytes that fail verification; none of them was kept.
     WrongBytes {
         /// The peer.
@@ -170,6 +198,35 @@ impl fmt::Display for Event {
                     "an entry in the catalogue of {publisher} is not shown: {problem}"
                 )
             }
+            Event::ScopeViolation { publisher, problem } => {
+                write!(f, "{publisher} published what it may not: {problem}")
+            }
+            Event::PublisherListed { publisher } => {
+                write!(f, "the ministry lists the publisher {publisher}")
+            }
+            Event::PublisherGone {
+                publisher,
+                reason: Some(reason),
+                lessons,
+            } => write!(
+                f,
+                "the ministry revoked the publisher {publisher} ({reason}): its {lessons} lessons are removed"
+            ),
+            Event::PublisherGone {
+                publisher,
+                reason: None,
+                lessons,
+            } => write!(
+                f,
+                "the ministry lists the publisher {publisher} no more, or with other keys: its {lessons} lessons are removed"
+            ),
+            Event::DeviceRevoked { peer, reason } => {
+                write!(
+                    f,
+                    "the ministry revoked the device {peer}: no records are exchanged with it{}",
+                    Reason(reason)
+                )
+            }
             Event::WrongBytes { peer, path, .. } => {
                 write!(
                     f,
@@ -214,6 +271,18 @@ impl fmt::Display for Event {
                     "exchange of progress records with {peer} failed, will try again: {reason}"
                 )
             }
+        }
+    }
+}
+
+/// A reason in brackets, nothing where there is none.
+pub(crate) struct Reason<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            "" => Ok(()),
+            reason => write!(f, " ({reason})"),
         }
     }
 }

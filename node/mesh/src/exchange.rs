@@ -65,6 +65,11 @@ impl Exchange {
         self.peers.remove(&peer);
     }
 
+    /// Are records exchanged with this peer?
+    pub(crate) fn knows(&self, peer: NodeId) -> bool {
+        self.peers.contains_key(&peer)
+    }
+
     /// A peer's set differs from ours: visit it soon.
     pub(crate) fn hint(&mut self, cx: &mut Cx<'_>, peer: NodeId, digest: [u8; 32]) {
         if digest != self.digest {

@@ -52,6 +52,13 @@ pub enum Input {
         /// The reason when the disk refused.
         result: Result<(), String>,
     },
+    /// Answer to [`Output::ForgetPublisher`].
+    PublisherForgotten {
+        /// The publisher.
+        publisher: PublisherId,
+        /// The reason when the disk refused.
+        result: Result<(), String>,
+    },
     /// Answer to [`Output::RequestHoldings`].
     HoldingsArrived {
         /// Id of the request.
@@ -169,6 +176,12 @@ pub enum Output {
         files: Vec<(MetaFile, Vec<u8>)>,
         /// Files that no longer belong to the trusted set.
         removed: Vec<MetaFile>,
+    },
+    /// Nothing of this publisher counts any more: delete its trust state, then answer with
+    /// [`Input::PublisherForgotten`].
+    ForgetPublisher {
+        /// The publisher.
+        publisher: PublisherId,
     },
     /// The installed catalogue is in use now.
     CatalogChanged {
@@ -381,7 +394,10 @@ pub struct ExchangeStats {
 pub struct Restored {
     /// Publishers with their trusted sets; at least the pinned roots.
     pub publishers: Vec<(PublisherId, TrustedSet)>,
-    /// The catalogue, filled role by role while the sets were restored.
+    /// Further publishers whose state on disk does not read back, with the reason: closed until they are seeded again.
+    pub damaged: Vec<(PublisherId, String)>,
+    /// The catalogue, filled role by role while the sets were restored; the ministry's first, whose list decides about
+    /// the others.
     pub catalog: Catalog,
     /// Everything in the blob store, when the shell could list it: blobs that are not named
     /// count as absent and are not inspected again.

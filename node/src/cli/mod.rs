@@ -10,6 +10,7 @@ use crate::{
     collector::{self, CollectArgs, ProgressCommand},
     demo::{self, DemoArgs},
     ministry::{self, MinistryCommand, MinistryError},
+    school::{self, SchoolCommand},
 };
 
 mod ask;
@@ -55,6 +56,9 @@ enum Command {
     /// The ministry's workshop: keys, lessons, signatures, the published folder
     #[command(subcommand)]
     Ministry(MinistryCommand),
+    /// A school's own lessons, published from its node's data folder
+    #[command(subcommand)]
+    School(SchoolCommand),
     /// The ministry's collector: open learners' sealed records, count each once, acknowledge
     Collect(CollectArgs),
     /// What the collector has counted
@@ -63,7 +67,7 @@ enum Command {
 }
 
 /// The data folder, the same for all commands of one node.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct DataArg {
     /// The node's data folder
     #[arg(
@@ -90,6 +94,7 @@ pub fn main() -> ExitCode {
         Command::Pin(args) => choose::pin(&args),
         Command::Unpin(args) => choose::unpin(&args),
         Command::Ministry(command) => ministry::run(command).map_err(Into::into),
+        Command::School(command) => school::run(command).map_err(Into::into),
         Command::Collect(args) => run::collect(args),
         Command::Progress(command) => collector::progress(command),
     };

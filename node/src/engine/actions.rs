@@ -34,6 +34,7 @@ impl Engine {
                 files,
                 removed,
             } => self.install(publisher, files, removed),
+            Output::ForgetPublisher { publisher } => self.forget(publisher),
             Output::CatalogChanged { diff, .. } => self.catalog_changed(&diff),
             Output::PublishHint(hint) => self.publish_hint(hint),
             Output::RequestHoldings {
@@ -85,7 +86,7 @@ impl Engine {
         self.feed_later(async move {
             let result = match source {
                 Source::Peer(peer) => ask_peer(&shared, folders, peer, ask, max_bytes).await,
-                Source::Folder(id) => match folders.reader(id) {
+                Source::Folder(id) => match folders.reader(id, &shared) {
                     Some(reader) => {
                         tokio::task::spawn_blocking(move || reader.answer(&ask, max_bytes))
                             .await
@@ -114,6 +115,25 @@ impl Engine {
             let _ = shared
                 .inputs
                 .send(Input::CatalogInstalled { publisher, result });
+        });
+    }
+
+    fn forget(&self, publisher: PublisherId) {
+        let shared = self.shared.clone();
+        self.tasks.spawn_blocking(move || {
+            let result = shared
+                .trust
+                .forget(&publisher)
+                .map_err(|error| error.to_string());
+            if let Err(error) = &result {
+                tracing::warn!(
+                    error,
+                    "a publisher's state is not deleted yet; the next start tries again"
+                );
+            }
+            let _ = shared
+                .inputs
+                .send(Input::PublisherForgotten { publisher, result });
         });
     }
 
@@ -297,6 +317,10 @@ fn kind(event: &Event) -> &'static str {
         Event::CatalogRefused { .. } => "catalog_refused",
         Event::InstallFailed { .. } => "install_failed",
         Event::CatalogProblem { .. } => "catalog_problem",
+        Event::ScopeViolation { .. } => "scope_violation",
+        Event::PublisherListed { .. } => "publisher_listed",
+        Event::PublisherGone { .. } => "publisher_gone",
+        Event::DeviceRevoked { .. } => "device_revoked",
         Event::WrongBytes { .. } => "wrong_bytes",
         Event::LessonComplete { .. } => "lesson_complete",
         Event::LessonWithdrawn { .. } => "lesson_withdrawn",

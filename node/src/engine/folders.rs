@@ -11,8 +11,11 @@ use std::{
 };
 
 use pishtar_catalog::{Lesson, LessonFile, MINISTRY};
-use pishtar_mesh::{FolderId, Held, Input, MetaAnswer, MetaAsk, MetaFailure};
-use pishtar_signing::client::{MAX_TARGETS_BYTES, MetaFile};
+use pishtar_mesh::{FolderId, Held, Input, MetaAnswer, MetaAsk, MetaFailure, PublisherId};
+use pishtar_signing::{
+    client::{MAX_ROOT_BYTES, MAX_TARGETS_BYTES, MetaFile},
+    metadata::Hashes,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -24,16 +27,19 @@ use crate::{
 /// tells nobody of a change.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// The folders given with `--publish`.
+/// The folders given with `--publish`, and the school's own.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Folders {
     by_id: BTreeMap<FolderId, Arc<Path>>,
+    own: Option<FolderId>,
 }
 
 /// Reads metadata of one folder.
-#[derive(Debug)]
 pub(super) struct FolderReader {
     folder: Arc<Path>,
+    /// Is it the school's own?
+    own: bool,
+    shared: Arc<Shared>,
 }
 
 /// Adds the folders' lesson files to the blob store by reference.
@@ -45,28 +51,36 @@ pub(super) struct Importer {
 }
 
 impl Folders {
-    pub(super) fn new(paths: Vec<PathBuf>) -> Self {
-        let numbered = (0..).map(FolderId).zip(paths.into_iter().map(Arc::from));
+    /// `own` is where the school publishes that this node belongs to; it need not be there yet.
+    pub(super) fn new(paths: Vec<PathBuf>, own: PathBuf) -> Self {
+        let numbered = (0..).map(FolderId);
+        let by_id: BTreeMap<FolderId, Arc<Path>> = numbered
+            .zip(paths.into_iter().chain([own]).map(Arc::from))
+            .collect();
         Self {
-            by_id: numbered.collect(),
+            own: by_id.keys().next_back().copied(),
+            by_id,
         }
     }
 
-    pub(super) fn reader(&self, id: FolderId) -> Option<FolderReader> {
+    pub(super) fn reader(&self, id: FolderId, shared: &Arc<Shared>) -> Option<FolderReader> {
         Some(FolderReader {
             folder: self.by_id.get(&id)?.clone(),
+            own: self.own == Some(id),
+            shared: shared.clone(),
         })
     }
 
     /// A metadata file of the first folder that has it; unverified.
     pub(super) fn metadata(&self, publisher: &str, file: &MetaFile) -> Option<Vec<u8>> {
         let name = file.file_name();
-        let read = |id| match self.reader(id)?.read(&name, MAX_TARGETS_BYTES) {
+        let read = |folder: &Path| match read(folder, &name, MAX_TARGETS_BYTES) {
             Ok(MetaAnswer::Bytes(bytes)) => Some(bytes),
             _ => None,
         };
-        let ids = self.by_id.keys().filter(|_| publisher == MINISTRY);
-        ids.copied().find_map(read)
+        let ministrys = |id: &FolderId| publisher == MINISTRY && self.own != Some(*id);
+        let folders = self.by_id.iter().filter(|(id, _)| ministrys(id));
+        folders.map(|(_, folder)| &**folder).find_map(read)
     }
 
     /// Looks at each folder's timestamp until the node stops, and says when it is new.
@@ -114,14 +128,15 @@ impl FolderReader {
     pub(super) fn answer(&self, ask: &MetaAsk, max_bytes: u64) -> Result<MetaAnswer, MetaFailure> {
         match ask {
             MetaAsk::Versions => self.versions(),
-            MetaAsk::File { file, .. } => self.read(&file.file_name(), max_bytes),
+            MetaAsk::File { file, .. } => read(&self.folder, &file.file_name(), max_bytes),
         }
     }
 
     /// The folder's timestamp version, unverified: only a reason to start an update.
     fn versions(&self) -> Result<MetaAnswer, MetaFailure> {
         const MAX_TIMESTAMP_BYTES: u64 = 64 * 1024;
-        let MetaAnswer::Bytes(bytes) = self.read("timestamp.json", MAX_TIMESTAMP_BYTES)? else {
+        let MetaAnswer::Bytes(bytes) = read(&self.folder, "timestamp.json", MAX_TIMESTAMP_BYTES)?
+        else {
             return Ok(MetaAnswer::Versions(Vec::new()));
         };
         let parsed: Result<serde_json::Value, _> = serde_json::from_slice(&bytes);
@@ -130,29 +145,44 @@ impl FolderReader {
             .and_then(|value| value.get("signed")?.get("version")?.as_u64());
         let version = version
             .ok_or_else(|| MetaFailure::Protocol("timestamp.json has no version".to_owned()))?;
-        Ok(MetaAnswer::Versions(vec![(MINISTRY.to_owned(), version)]))
+        let publisher = self.publisher()?;
+        let versions = publisher.map(|publisher| (publisher, version));
+        Ok(MetaAnswer::Versions(versions.into_iter().collect()))
     }
 
-    fn read(&self, name: &str, max_bytes: u64) -> Result<MetaAnswer, MetaFailure> {
-        let path = self.folder.join("metadata").join(name);
-        let disk =
-            |error: io::Error| MetaFailure::LocalDisk(format!("{}: {error}", path.display()));
-        let open = match File::open(&path) {
-            Ok(open) => open,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(MetaAnswer::Absent),
-            Err(error) => return Err(disk(error)),
+    /// Whose folder it is: the publisher's that the ministry lists with this first root, else the ministry's, which then
+    /// has to verify. A school's own waits until the ministry lists it.
+    fn publisher(&self) -> Result<Option<PublisherId>, MetaFailure> {
+        let ministry = || (!self.own).then(|| MINISTRY.to_owned());
+        let MetaAnswer::Bytes(root) = read(&self.folder, "1.root.json", MAX_ROOT_BYTES)? else {
+            return Ok(ministry());
         };
-        let mut bytes = Vec::new();
-        open.take(max_bytes.saturating_add(1))
-            .read_to_end(&mut bytes)
-            .map_err(disk)?;
-        if bytes.len() as u64 > max_bytes {
-            return Err(MetaFailure::Protocol(format!(
-                "{name} is larger than {max_bytes} bytes"
-            )));
-        }
-        Ok(MetaAnswer::Bytes(bytes))
+        let sha256 = Hashes::of(&root).sha256().unwrap_or_default();
+        let mesh = self.shared.mesh();
+        let listed = mesh.catalog().publishers().of_first_root(&sha256);
+        Ok(listed.map(|entry| entry.id.clone()).or_else(ministry))
     }
+}
+
+/// A metadata file of a published folder.
+fn read(folder: &Path, name: &str, max_bytes: u64) -> Result<MetaAnswer, MetaFailure> {
+    let path = folder.join("metadata").join(name);
+    let disk = |error: io::Error| MetaFailure::LocalDisk(format!("{}: {error}", path.display()));
+    let open = match File::open(&path) {
+        Ok(open) => open,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(MetaAnswer::Absent),
+        Err(error) => return Err(disk(error)),
+    };
+    let mut bytes = Vec::new();
+    open.take(max_bytes.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(disk)?;
+    if bytes.len() as u64 > max_bytes {
+        return Err(MetaFailure::Protocol(format!(
+            "{name} is larger than {max_bytes} bytes"
+        )));
+    }
+    Ok(MetaAnswer::Bytes(bytes))
 }
 
 impl Importer {

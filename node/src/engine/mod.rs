@@ -25,6 +25,7 @@ use crate::{
     control::ControlSocket,
     handle::{Handle, Shared},
     net::{NetEvent, Server, blobs::ProviderLimits},
+    school,
     store::meta_history::MetaHistory,
 };
 
@@ -161,7 +162,7 @@ pub async fn start(options: NodeOptions) -> Result<Node, StartError> {
     };
     let (search, search_jobs) = mpsc::unbounded_channel();
     let (removals, to_remove) = mpsc::unbounded_channel();
-    let folders = Folders::new(options.publish);
+    let folders = Folders::new(options.publish, school::published(&options.data));
     let engine = Engine {
         search,
         removals,

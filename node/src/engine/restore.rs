@@ -10,7 +10,10 @@ use std::{
 
 use pishtar_catalog::{Catalog, MINISTRY};
 use pishtar_mesh::{Config, Input, Mesh, PublisherId, Restored, records::SetKind, wire};
-use pishtar_signing::client::{MetaFile, TrustError, TrustedSet};
+use pishtar_signing::{
+    client::{MetaFile, TrustError, TrustedSet},
+    metadata::Hashes,
+};
 use tokio::sync::mpsc;
 
 use super::{
@@ -168,7 +171,11 @@ pub(super) async fn open(options: &NodeOptions, clock: Clock) -> Result<Opened, 
     let key = NodeKey::from_seed(seed);
     let trust = TrustStore::open(data.join("trust"))?;
     pin(&trust, options, &data)?;
-    let (publishers, catalog) = restore_publishers(&trust, &data)?;
+    let Trusted {
+        publishers,
+        damaged,
+        catalog,
+    } = restore_publishers(&trust, &data)?;
     let mut settings = Settings::load(&data)?;
     if !options.follow.is_empty() {
         let mut choices = settings.choices().clone();
@@ -206,6 +213,7 @@ pub(super) async fn open(options: &NodeOptions, clock: Clock) -> Result<Opened, 
     }
     let restored = Restored {
         publishers,
+        damaged,
         catalog,
         blobs: Some(
             states
@@ -371,37 +379,82 @@ fn pin(trust: &TrustStore, options: &NodeOptions, data: &Path) -> Result<(), Sta
     Ok(trust.pin(MINISTRY, &bytes)?)
 }
 
+/// What the disk holds of publishers, verified again.
+#[derive(Default)]
+struct Trusted {
+    publishers: Vec<(PublisherId, TrustedSet)>,
+    damaged: Vec<(PublisherId, String)>,
+    catalog: Catalog,
+}
+
 /// Verifies what the disk holds of every publisher again, and fills the catalogue role by role, so that no
 /// more than one role's file is in memory at a time.
-fn restore_publishers(
+///
+/// The ministry comes first: its list says which others count. Damage to the ministry's state stops the start; damage to
+/// another publisher's closes that publisher alone.
+fn restore_publishers(trust: &TrustStore, data: &Path) -> Result<Trusted, StartError> {
+    let mut trusted = Trusted::default();
+    let ministry = restore_one(trust, data, MINISTRY, &mut trusted.catalog)?;
+    trusted.publishers.push((MINISTRY.to_owned(), ministry));
+    for publisher in trust.publishers()? {
+        if publisher != MINISTRY {
+            restore_further(trust, data, publisher, &mut trusted);
+        }
+    }
+    Ok(trusted)
+}
+
+fn restore_further(trust: &TrustStore, data: &Path, publisher: String, trusted: &mut Trusted) {
+    let listed = trusted.catalog.publishers().active(&publisher);
+    let listed = listed.map(|entry| entry.first_root);
+    let restored = match (trust.first_root(&publisher), listed) {
+        (Ok(root), Some(listed)) if Hashes::of(&root).sha256() == Some(listed) => {
+            restore_one(trust, data, &publisher, &mut trusted.catalog)
+        }
+        (Err(error), Some(_)) => Err(error.into()),
+        // Revoked, listed no more, or listed with other keys.
+        _ => {
+            if let Err(error) = trust.forget(&publisher) {
+                tracing::warn!(%error, "what is left of a publisher that the ministry does not list stays for now");
+                let reason = error.to_string();
+                trusted.damaged.push((publisher, reason));
+            }
+            return;
+        }
+    };
+    match restored {
+        Ok(set) => trusted.publishers.push((publisher, set)),
+        Err(error) => {
+            tracing::error!(%error, "a publisher's lessons are not shown");
+            trusted.catalog.remove_publisher(&publisher);
+            trusted.damaged.push((publisher, error.to_string()));
+        }
+    }
+}
+
+fn restore_one(
     trust: &TrustStore,
     data: &Path,
-) -> Result<(Vec<(PublisherId, TrustedSet)>, Catalog), StartError> {
-    let mut catalog = Catalog::new();
-    let mut sets = Vec::new();
-    for publisher in trust.publishers()? {
-        let first_root = trust.first_root(&publisher)?;
-        let mut unreadable = None;
-        let read = |file: &MetaFile| {
-            trust.read(&publisher, file).unwrap_or_else(|error| {
-                unreadable = Some(error);
-                None
-            })
-        };
-        let restored = TrustedSet::restore(&first_root, read, |role| {
-            let version = role.targets.version;
-            catalog.replace_role(&publisher, role.role.as_str(), version, &role.targets);
-        });
-        if let Some(error) = unreadable {
-            return Err(error.into());
-        }
-        let folder = data.join("trust").join(&publisher);
-        let set = restored.map_err(|cause| StartError::Trust {
-            publisher: publisher.clone(),
-            folder,
-            cause: Box::new(cause),
-        })?;
-        sets.push((publisher, set));
+    publisher: &str,
+    catalog: &mut Catalog,
+) -> Result<TrustedSet, StartError> {
+    let first_root = trust.first_root(publisher)?;
+    let mut unreadable = None;
+    let read = |file: &MetaFile| {
+        trust.read(publisher, file).unwrap_or_else(|error| {
+            unreadable = Some(error);
+            None
+        })
+    };
+    let restored = TrustedSet::restore(&first_root, read, |role| {
+        catalog.accept_role(publisher, &role);
+    });
+    if let Some(error) = unreadable {
+        return Err(error.into());
     }
-    Ok((sets, catalog))
+    restored.map_err(|cause| StartError::Trust {
+        publisher: publisher.to_owned(),
+        folder: data.join("trust").join(publisher),
+        cause: Box::new(cause),
+    })
 }

@@ -46,6 +46,10 @@ impl Serve for Giver {
         file_name: &str,
         held_versions: Vec<u64>,
     ) -> BoxFuture<'_, Option<FoundMeta>> {
+        // Nobody is given what a revoked publisher once signed.
+        if !self.shared.mesh().serves_publisher(publisher) {
+            return std::future::ready(None).boxed();
+        }
         let (shared, folders) = (self.shared.clone(), self.folders.clone());
         let (publisher, name) = (publisher.to_owned(), file_name.to_owned());
         async move {
@@ -89,6 +93,10 @@ impl Engine {
         let Some(stream) = self.server.accept(peer, protocol, stream) else {
             return;
         };
+        if !self.shared.mesh().exchanges_records_with(peer) {
+            tracing::info!(%peer, "no records are taken from a device that the ministry revoked");
+            return;
+        }
         // A neighbour that comes while all places are taken tries again by itself.
         let Ok(place) = self.exchanges.clone().try_acquire_owned() else {
             return;

@@ -16,6 +16,7 @@ mod publisher;
 mod roles;
 mod rotate;
 mod sign;
+pub(crate) mod small;
 mod status;
 mod tidy;
 mod verify;
@@ -34,7 +35,7 @@ pub use publisher::{PublisherCommand, PublisherError};
 pub use verify::{Verified, verify};
 
 /// The table's columns, as `add --help` explains them; the whole rules are in `pishtar_catalog::import`.
-const TABLE_HELP: &str = "\
+pub(crate) const TABLE_HELP: &str = "\
 The table's first row names its columns; commas, semicolons or tabs, UTF-8:
   file           video, sound, PDF or picture, relative to the folder (needed)
   title_sq, title_sr-Cyrl, …   title by language; title alone means the lesson's own (one is needed)

@@ -102,6 +102,14 @@ pub enum PublisherError {
         /// What there is.
         known: String,
     },
+    /// No school in the data folder.
+    #[error(
+        "there is no school in {0} yet: make one with `pishtar school init --data D --id ID --name NAME`"
+    )]
+    NoSchool(String),
+    /// A school is there.
+    #[error("a school is in {0} already: its key stays; add lessons with `pishtar school publish`")]
+    SchoolIsThere(String),
     /// The staged list is damaged.
     #[error("the staged list of publishers or revoked keys is damaged: {0}")]
     Damaged(String),

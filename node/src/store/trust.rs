@@ -161,6 +161,21 @@ impl TrustStore {
         Ok(manifest.files.iter().map(Entry::meta_file).collect())
     }
 
+    /// Deletes everything of a publisher; nothing there is fine.
+    ///
+    /// # Errors
+    /// [`TrustStoreError::Io`] where the disk refuses; then the state may be there in part, and this is to be repeated
+    /// before anything is installed for the same publisher.
+    pub fn forget(&self, publisher: &str) -> Result<(), TrustStoreError> {
+        let folder = self.folder.join(publisher);
+        match fs::remove_dir_all(&folder) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+                Err(TrustStoreError::io("remove", &folder, cause))
+            }
+            _ => sync_folder(&self.folder),
+        }
+    }
+
     /// Makes `new` current and forgets `removed`; durable when it returns.
     ///
     /// All roots are kept, because an older node needs the whole chain; of every other role the newest stays.

@@ -4,13 +4,20 @@
 //! TUF client; what fails names the source in the ledger and lets it wait, and the next source is
 //! asked. A verified catalogue is used only after the shell said that it is on disk.
 
+mod listing;
+mod newcomers;
 mod publisher;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use pishtar_signing::client::{MetaFile, MetaRole, Outcome, TrustedSet};
 
-use self::publisher::{Claim, Job, Publisher};
+pub(crate) use self::listing::Listed;
+use self::{
+    listing::Leaving,
+    newcomers::Newcomer,
+    publisher::{Claim, Job, Publisher},
+};
 
 use crate::{
     desk::{Cx, doubled},
@@ -27,10 +34,18 @@ const MAX_CLAIMS: usize = 256;
 /// An install that the disk refused is tried again after this.
 const INSTALL_RETRY: Duration = Duration::from_secs(30);
 
-/// All pinned publishers and all sources.
+/// All trusted publishers and all sources.
+///
+/// Always true: an id stands in at most one of `publishers`, `newcomers`, `damaged` and `leaving`; `roots` has the hash of
+/// the first root of those in `publishers` and `damaged`, except the ministry's.
 #[derive(Debug, Default)]
 pub(crate) struct CatalogSync {
     publishers: BTreeMap<PublisherId, Publisher>,
+    newcomers: BTreeMap<PublisherId, Newcomer>,
+    /// Publishers whose state on disk does not read back, and why: closed until it is seeded again.
+    damaged: BTreeMap<PublisherId, String>,
+    leaving: BTreeMap<PublisherId, Leaving>,
+    roots: BTreeMap<PublisherId, [u8; 32]>,
     sources: BTreeMap<Source, Asking>,
 }
 
@@ -63,17 +78,32 @@ pub struct PublisherView<'a> {
 }
 
 impl CatalogSync {
-    pub(crate) fn new(publishers: impl Iterator<Item = (PublisherId, TrustedSet)>) -> Self {
-        let start = |set| Publisher {
-            set,
-            claims: BTreeMap::new(),
-            job: Job::Idle,
-            checked_at: None,
-        };
+    pub(crate) fn new(
+        publishers: impl Iterator<Item = (PublisherId, TrustedSet)>,
+        damaged: impl Iterator<Item = (PublisherId, String)>,
+    ) -> Self {
         CatalogSync {
-            publishers: publishers.map(|(id, set)| (id, start(set))).collect(),
-            sources: BTreeMap::new(),
+            publishers: publishers
+                .map(|(id, set)| (id, Publisher::new(set, BTreeMap::new())))
+                .collect(),
+            damaged: damaged.collect(),
+            ..CatalogSync::default()
         }
+    }
+
+    /// The publishers that are trusted.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &PublisherId> {
+        self.publishers.keys()
+    }
+
+    /// Is this publisher's metadata in use, so that it may be given to others?
+    pub(crate) fn serves(&self, publisher: &str) -> bool {
+        self.publishers.contains_key(publisher)
+    }
+
+    /// Why a publisher's own state is not in use, if so.
+    pub(crate) fn damage(&self, publisher: &str) -> Option<&str> {
+        self.damaged.get(publisher).map(String::as_str)
     }
 
     pub(crate) fn views(&self) -> impl Iterator<Item = PublisherView<'_>> {
@@ -123,6 +153,9 @@ impl CatalogSync {
                 publisher.job = Job::Idle;
             }
         }
+        for newcomer in self.newcomers.values_mut() {
+            newcomer.disconnected(now, source);
+        }
     }
 
     pub(crate) fn folder_changed(&mut self, now: Mono, folder: FolderId) {
@@ -131,10 +164,10 @@ impl CatalogSync {
 
     /// Somebody says that there is a newer timestamp: asks, and believes nothing.
     pub(crate) fn hint(&mut self, now: Mono, peer: NodeId, publisher: &str, version: u64) {
-        let news = self
-            .publishers
-            .get(publisher)
-            .is_some_and(|known| known.version() < version);
+        let news = match self.publishers.get(publisher) {
+            Some(known) => known.version() < version,
+            None => self.newcomers.contains_key(publisher),
+        };
         if !news {
             return;
         }
@@ -167,6 +200,7 @@ impl CatalogSync {
             .iter_mut()
             .find(|(_, publisher)| waits(publisher))
         else {
+            self.root_arrived(cx, request, result);
             return;
         };
         publisher.file_arrived(cx, id, request, result);
@@ -179,7 +213,13 @@ impl CatalogSync {
         id: PublisherId,
         result: Result<(), String>,
     ) -> Option<Installed> {
-        let publisher = self.publishers.get_mut(&id)?;
+        if self.end_of_writing(cx, &id) {
+            return None;
+        }
+        let Some(publisher) = self.publishers.get_mut(&id) else {
+            self.root_installed(cx, id, result);
+            return None;
+        };
         let Job::Installing {
             outcome, source, ..
         } = std::mem::replace(&mut publisher.job, Job::Idle)
@@ -228,19 +268,24 @@ impl CatalogSync {
             });
             publisher.start(cx, id);
         }
+        for (id, newcomer) in &mut self.newcomers {
+            newcomer.claims.retain(|source, claim| {
+                self.sources.contains_key(source) || claim.not_before > now
+            });
+            newcomer.pump(cx, id);
+        }
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Mono> {
         let of_source =
             |asking: &Asking| asking.open.map(|(_, lost_at)| lost_at).or(asking.next_at);
         let sources = self.sources.values().filter_map(of_source);
-        sources
-            .chain(
-                self.publishers
-                    .values()
-                    .filter_map(Publisher::next_deadline),
-            )
-            .min()
+        let publishers = self
+            .publishers
+            .values()
+            .filter_map(Publisher::next_deadline);
+        let newcomers = self.newcomers.values().filter_map(Newcomer::next_deadline);
+        sources.chain(publishers).chain(newcomers).min()
     }
 
     /// Sources that claim a newer catalogue and have to wait, with the reason for `why`.
@@ -256,24 +301,55 @@ impl CatalogSync {
         })
     }
 
+    fn root_arrived(
+        &mut self,
+        cx: &mut Cx<'_>,
+        request: RequestId,
+        result: Result<MetaAnswer, MetaFailure>,
+    ) {
+        let asked = |newcomer: &Newcomer| newcomer.waits_for(request);
+        let found = self.newcomers.iter_mut().find(|(_, of)| asked(of));
+        if let Some((id, newcomer)) = found {
+            newcomer.arrived(cx, id, result);
+        }
+    }
+
+    /// A newcomer's first root is on disk: its trust begins.
+    fn root_installed(&mut self, cx: &mut Cx<'_>, id: PublisherId, result: Result<(), String>) {
+        let Some(newcomer) = self.newcomers.get_mut(&id) else {
+            return;
+        };
+        let Some(set) = newcomer.installed(cx, &id, result) else {
+            return;
+        };
+        let (claims, root) = (std::mem::take(&mut newcomer.claims), newcomer.first_root);
+        self.newcomers.remove(&id);
+        self.roots.insert(id.clone(), root);
+        self.publishers.insert(id, Publisher::new(set, claims));
+    }
+
     fn ask_soon(&mut self, source: Source, now: Mono) {
         self.sources.entry(source).or_default().next_at = Some(now);
     }
 
     fn claim(&mut self, now: Mono, source: Source, publisher: &str, version: u64) {
-        let Some(publisher) = self.publishers.get_mut(publisher) else {
-            return;
+        let claims = match self.publishers.get_mut(publisher) {
+            Some(known) if version <= known.version() => {
+                known.claims.remove(&source);
+                return;
+            }
+            Some(known) => &mut known.claims,
+            None => match self.newcomers.get_mut(publisher) {
+                Some(newcomer) if version > 0 => &mut newcomer.claims,
+                _ => return,
+            },
         };
-        if version <= publisher.version() {
-            publisher.claims.remove(&source);
-            return;
-        }
         let fresh = Claim {
             version,
             failures: 0,
             not_before: now,
         };
-        publisher.claims.entry(source).or_insert(fresh).version = version;
+        claims.entry(source).or_insert(fresh).version = version;
     }
 
     fn ask_versions(&mut self, cx: &mut Cx<'_>) {
@@ -322,10 +398,9 @@ impl CatalogSync {
         asking.open = None;
         asking.failures = 0;
         for (id, version) in versions.into_iter().take(crate::wire::MAX_VERSIONS) {
-            let Some(publisher) = self.publishers.get_mut(&id) else {
-                continue;
-            };
-            if publisher.version() == version {
+            if let Some(publisher) = self.publishers.get_mut(&id)
+                && publisher.version() == version
+            {
                 publisher.checked_at = Some(cx.now.wall);
             }
             self.claim(cx.now.mono, source, &id, version);

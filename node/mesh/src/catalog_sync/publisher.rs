@@ -110,6 +110,15 @@ impl Job {
 }
 
 impl Publisher {
+    pub(super) fn new(set: TrustedSet, claims: BTreeMap<Source, Claim>) -> Self {
+        Publisher {
+            set,
+            claims,
+            job: Job::Idle,
+            checked_at: None,
+        }
+    }
+
     pub(super) fn version(&self) -> u64 {
         self.set.version(&MetaRole::Timestamp).unwrap_or(0)
     }

@@ -1,10 +1,24 @@
 //! The facade: one input at a time, outputs to take, views to read.
 
+/// Splits the mesh into the surroundings of an input and the part that handles it.
+macro_rules! cx {
+    ($mesh:ident, $now:expr) => {
+        &mut Cx {
+            now: $now,
+            config: &$mesh.config,
+            desk: &mut $mesh.desk,
+            ledger: &mut $mesh.ledger,
+            catalog: &$mesh.catalog,
+        }
+    };
+}
+
+mod publishers;
 mod views;
 
 use std::ops::Range;
 
-use pishtar_catalog::{BlobHash, Catalog, Diff};
+use pishtar_catalog::{BlobHash, Catalog, Diff, MINISTRY, Problem};
 
 use crate::{
     catalog_sync::{CatalogSync, Installed},
@@ -79,19 +93,6 @@ pub struct LessonState {
     pub total_bytes: u64,
 }
 
-/// Splits the mesh into the surroundings of an input and the part that handles it.
-macro_rules! cx {
-    ($mesh:ident, $now:expr) => {
-        &mut Cx {
-            now: $now,
-            config: &$mesh.config,
-            desk: &mut $mesh.desk,
-            ledger: &mut $mesh.ledger,
-            catalog: &$mesh.catalog,
-        }
-    };
-}
-
 impl Mesh {
     /// A mesh with what was found on disk. Follow rules come as [`Input::SetFollow`].
     pub fn new(config: Config, now: Now, restored: Restored) -> Self {
@@ -99,7 +100,10 @@ impl Mesh {
         let mut mesh = Mesh {
             catalog: restored.catalog,
             choices: Choices::default(),
-            sync: CatalogSync::new(restored.publishers.into_iter()),
+            sync: CatalogSync::new(
+                restored.publishers.into_iter(),
+                restored.damaged.into_iter(),
+            ),
             fetch: Fetch::new(config.quota_bytes),
             exchange: Exchange::new(restored.records),
             spread: Spread::default(),
@@ -128,6 +132,8 @@ impl Mesh {
         // What was listed says nothing about blobs that appear with later catalogues.
         mesh.fetch.inventory.listed = false;
         mesh.fetch.inventory.bump();
+        let list = mesh.catalog.publishers();
+        mesh.sync.begin_list(cx!(mesh, now), list);
         mesh
     }
 
@@ -214,6 +220,9 @@ impl Mesh {
                     self.use_catalog(now, installed);
                 }
             }
+            Input::PublisherForgotten { publisher, result } => {
+                self.sync.forgotten(cx, &publisher, result)
+            }
             Input::HoldingsArrived { request, result } => {
                 let changes = holdings::arrived(
                     cx,
@@ -273,7 +282,10 @@ impl Mesh {
         }
         self.ledger.set_connected(now, peer, true);
         self.sync.connected(now.mono, peer);
-        self.exchange.connected(cx!(self, now), peer);
+        match self.revocation(peer) {
+            Some(_) => self.tell_revoked(now, peer),
+            None => self.exchange.connected(cx!(self, now), peer),
+        }
     }
 
     fn disconnected(&mut self, now: Now, peer: NodeId) {
@@ -292,24 +304,13 @@ impl Mesh {
             outcome,
         } = installed;
         let mut diff = Diff::default();
-        let mut problems = Vec::new();
+        let mut problems: Vec<Problem> = Vec::new();
         let mut roles = Vec::new();
         for accepted in outcome.targets() {
             let role = accepted.role.as_str().to_owned();
-            let (changes, odd) = self.catalog.replace_role(
-                &publisher,
-                &role,
-                accepted.targets.version,
-                &accepted.targets,
-            );
+            let (changes, odd) = self.catalog.accept_role(&publisher, &accepted);
             diff.merge(changes);
-            problems.extend(odd.iter().map(ToString::to_string));
-            problems.extend(
-                accepted
-                    .outside
-                    .iter()
-                    .map(|path| format!("{} is outside what {role} may list", path.as_str())),
-            );
+            problems.extend(odd);
             roles.push(role);
         }
         for role in &outcome.removed_roles {
@@ -325,7 +326,11 @@ impl Mesh {
             holdings::ask_again(&mut self.fetch.peers, now.mono);
         }
         tell_catalog(cx, &publisher, version, &diff, problems);
+        let lists = publisher == MINISTRY && roles.iter().any(|role| role == "targets");
         self.desk.push(Output::CatalogChanged { publisher, diff });
+        if lists {
+            self.follow_ministry(now);
+        }
     }
 
     fn restore_blob(&mut self, hash: BlobHash, held: Held) {
@@ -352,12 +357,14 @@ fn tell_catalog(
     publisher: &PublisherId,
     version: u64,
     diff: &Diff,
-    problems: Vec<String>,
+    problems: Vec<Problem>,
 ) {
     for problem in problems.into_iter().take(MAX_PROBLEMS_TOLD) {
-        cx.tell(Event::CatalogProblem {
-            publisher: publisher.clone(),
-            problem,
+        let (publisher, violation) = (publisher.clone(), problem.is_scope_violation());
+        let problem = problem.to_string();
+        cx.tell(match violation {
+            true => Event::ScopeViolation { publisher, problem },
+            false => Event::CatalogProblem { publisher, problem },
         });
     }
     for lesson in &diff.withdrawn {

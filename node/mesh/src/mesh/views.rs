@@ -178,6 +178,10 @@ impl Mesh {
     pub fn why_peer(&self, now: Now, peer: NodeId) -> Option<Vec<Sentence>> {
         let account = self.ledger.get(&peer)?;
         let mut sentences = why::peer(&self.fetch, &self.catalog, now, peer, account);
+        if let Some(reason) = self.revocation(peer) {
+            let reason = reason.to_owned();
+            sentences.push(Sentence::Revoked { peer, reason });
+        }
         let waiting = self.sync.waiting(peer, now.mono);
         sentences.extend(waiting.map(|(publisher, wait)| Sentence::CatalogWaits {
             peer,

@@ -36,11 +36,22 @@ impl World {
                 files,
                 removed,
             } => {
-                self.nodes[at].install(files, &removed);
+                self.nodes[at].install(&publisher, files, &removed);
                 self.later(
                     soon,
                     at,
                     Pending::Input(Input::CatalogInstalled {
+                        publisher,
+                        result: Ok(()),
+                    }),
+                );
+            }
+            Output::ForgetPublisher { publisher } => {
+                self.nodes[at].meta.remove(&publisher);
+                self.later(
+                    soon,
+                    at,
+                    Pending::Input(Input::PublisherForgotten {
                         publisher,
                         result: Ok(()),
                     }),
@@ -308,6 +319,13 @@ impl World {
             self.later(self.link.delay, at, Pending::Input(input));
             return;
         };
+        let asker = self.nodes[at].id();
+        if !self.nodes[other].mesh.exchanges_records_with(asker) {
+            let result = Err("it takes no records from this device".to_owned());
+            let input = Input::RecordsExchanged { request, result };
+            self.later(self.link.delay * 2, at, Pending::Input(input));
+            return;
+        }
         let ours = self.nodes[at].records.clone();
         let theirs = self.nodes[other].records.clone();
         let stats = ExchangeStats {

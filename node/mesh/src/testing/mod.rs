@@ -121,7 +121,7 @@ impl World {
         let mut config = Config::new(NodeId(*blake3::hash(&seed).as_bytes()), seed);
         change(&mut config);
         let restored = Restored {
-            publishers: vec![("ministry".to_owned(), ministry.pinned())],
+            publishers: vec![(ministry.id().to_owned(), ministry.pinned())],
             blobs: Some(Vec::new()),
             ..Restored::default()
         };
@@ -178,6 +178,7 @@ impl World {
     /// Lets a node seed from a published folder, or shows it a new version there.
     pub fn publish_to(&mut self, at: At, ministry: &Ministry) {
         self.nodes[at].folder = ministry.files();
+        self.nodes[at].folder_of = ministry.id().to_owned();
         self.nodes[at].folder_blobs = ministry.blobs().into_iter().collect();
         self.input(
             at,

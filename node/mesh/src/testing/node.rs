@@ -11,7 +11,7 @@ use pishtar_signing::client::MetaFile;
 use super::Fault;
 use crate::{
     Config, Event, FetchFailure, Held, Input, Mesh, MetaAnswer, MetaAsk, Mono, NodeId, Now,
-    RequestId, Restored, ranges::RangeSet, wire::HoldingsQuery,
+    PublisherId, RequestId, Restored, ranges::RangeSet, wire::HoldingsQuery,
 };
 
 /// A node.
@@ -38,7 +38,9 @@ pub struct Node {
     pub(super) folder_blobs: BTreeSet<(BlobHash, u64)>,
     pub(super) waiting: Vec<(usize, RequestId, HoldingsQuery)>,
     pub(super) line_free: Mono,
-    meta: BTreeMap<String, Vec<u8>>,
+    /// Trust state on its disk, by publisher.
+    pub meta: BTreeMap<PublisherId, BTreeMap<String, Vec<u8>>>,
+    pub(super) folder_of: PublisherId,
     transfers: BTreeMap<RequestId, Transfer>,
 }
 
@@ -112,6 +114,7 @@ impl Node {
             waiting: Vec::new(),
             line_free: Mono::default(),
             meta: BTreeMap::new(),
+            folder_of: PublisherId::new(),
             transfers: BTreeMap::new(),
         }
     }
@@ -121,11 +124,17 @@ impl Node {
         self.mesh.me()
     }
 
-    pub(super) fn install(&mut self, files: Vec<(MetaFile, Vec<u8>)>, removed: &[MetaFile]) {
+    pub(super) fn install(
+        &mut self,
+        publisher: &str,
+        files: Vec<(MetaFile, Vec<u8>)>,
+        removed: &[MetaFile],
+    ) {
+        let meta = self.meta.entry(publisher.to_owned()).or_default();
         for file in removed {
-            self.meta.remove(&file.file_name());
+            meta.remove(&file.file_name());
         }
-        self.meta.extend(
+        meta.extend(
             files
                 .into_iter()
                 .map(|(file, bytes)| (file.file_name(), bytes)),
@@ -135,9 +144,12 @@ impl Node {
     pub(super) fn folder_answer(&self, ask: &MetaAsk) -> MetaAnswer {
         match ask {
             MetaAsk::Versions => {
-                MetaAnswer::Versions(vec![("ministry".to_owned(), self.folder_version())])
+                MetaAnswer::Versions(vec![(self.folder_of.clone(), self.folder_version())])
             }
-            MetaAsk::File { file, .. } => bytes_of(&self.folder, file),
+            MetaAsk::File {
+                publisher, file, ..
+            } if *publisher == self.folder_of => bytes_of(&self.folder, file),
+            MetaAsk::File { .. } => MetaAnswer::Absent,
         }
     }
 
@@ -146,7 +158,11 @@ impl Node {
             MetaAsk::Versions => MetaAnswer::Versions(self.mesh.answer_versions()),
             MetaAsk::File {
                 publisher, file, ..
-            } if self.mesh.may_serve_meta(publisher, file) => match bytes_of(&self.meta, file) {
+            } if self.mesh.may_serve_meta(publisher, file) => match self
+                .meta
+                .get(publisher)
+                .map_or(MetaAnswer::Absent, |meta| bytes_of(meta, file))
+            {
                 MetaAnswer::Bytes(mut bytes) if self.fault == Fault::LieMeta => {
                     bytes.reverse();
                     MetaAnswer::Bytes(bytes)

@@ -155,6 +155,38 @@ pub enum Sentence {
         /// Why.
         reason: PauseReason,
     },
+    /// The ministry revoked a peer's device.
+    Revoked {
+        /// The peer.
+        peer: NodeId,
+        /// The ministry's reason, may be empty.
+        reason: String,
+    },
+    /// What there is of a publisher.
+    Publisher {
+        /// The publisher.
+        publisher: PublisherId,
+        /// Where it may publish.
+        prefix: String,
+        /// Version of its catalogue here; 0 before the first.
+        version: u64,
+        /// Lessons of it.
+        lessons: u64,
+    },
+    /// The ministry revoked a publisher.
+    PublisherRevoked {
+        /// The publisher.
+        publisher: PublisherId,
+        /// The ministry's reason.
+        reason: String,
+    },
+    /// Something is wrong with a publisher's catalogue.
+    PublisherFault {
+        /// The publisher.
+        publisher: PublisherId,
+        /// What.
+        fault: String,
+    },
     /// A peer's catalogue is not asked for at the moment: it failed before.
     CatalogWaits {
         /// The peer.

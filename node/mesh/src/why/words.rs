@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use super::Sentence;
-use crate::ids::NodeId;
+use crate::{event::Reason, ids::NodeId};
 
 impl fmt::Display for Sentence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -109,6 +109,35 @@ impl fmt::Display for Sentence {
                     f,
                     "{peer} holds {files} files of our catalogues, {wanted} of them wanted here."
                 )
+            }
+            Sentence::Revoked { peer, reason } => write!(
+                f,
+                "The ministry revoked the device {peer}{}: it may fetch lessons, but no records are exchanged with it.",
+                Reason(reason)
+            ),
+            Sentence::Publisher {
+                publisher,
+                prefix,
+                version: 0,
+                ..
+            } => write!(
+                f,
+                "{publisher} may publish at {prefix}; no neighbour had its catalogue yet."
+            ),
+            Sentence::Publisher {
+                publisher,
+                prefix,
+                version,
+                lessons,
+            } => write!(
+                f,
+                "{publisher} may publish at {prefix}; version {version} of its catalogue is here, with {lessons} lessons."
+            ),
+            Sentence::PublisherRevoked { publisher, reason } => {
+                write!(f, "The ministry revoked {publisher}: {reason}.")
+            }
+            Sentence::PublisherFault { publisher, fault } => {
+                write!(f, "Fault of {publisher}: {fault}.")
             }
             Sentence::Fault { peer, fault } => write!(f, "{peer} {}.", fault.kind),
             Sentence::PeerPaused { peer, wait, reason } => {

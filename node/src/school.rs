@@ -1,0 +1,92 @@
+//! A school's own lessons (`pishtar school …`): published from its node's data folder, offline, with a key that lies there.
+//!
+//! The workshop is the ministry's in small: one key with threshold 1 for every role, signed and published in one step.
+//! The running node seeds what is published here as soon as the ministry lists the school.
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+
+use crate::{
+    cli::DataArg,
+    ministry::{MinistryError, small},
+};
+
+/// What a school does with its own lessons.
+#[derive(Debug, Clone, Subcommand)]
+pub enum SchoolCommand {
+    /// Make the school's key, and the file that the ministry needs to list the school
+    Init {
+        /// The data folder
+        #[command(flatten)]
+        data: DataArg,
+        /// The school's id: 1 to 40 of a-z, 0-9 and -; the ministry agrees to it
+        #[arg(long)]
+        id: String,
+        /// Its name as people see it, by language: sq=Shkolla Dardania (may be given more than once), or just the name
+        #[arg(long, value_name = "[LANG=]NAME", required = true)]
+        name: Vec<String>,
+        /// Also write the file for the ministry here, for example onto a stick
+        #[arg(long, value_name = "FOLDER")]
+        to: Option<PathBuf>,
+    },
+    /// Add or change lessons, sign and publish them
+    #[command(after_help = crate::ministry::TABLE_HELP)]
+    Publish {
+        /// The data folder
+        #[command(flatten)]
+        data: DataArg,
+        /// The folder with videos, captions, worksheets and pictures
+        #[arg(long)]
+        from: PathBuf,
+        /// The table (CSV in UTF-8); without it lessons.csv in the folder
+        #[arg(long)]
+        csv: Option<PathBuf>,
+    },
+    /// Take one of the school's lessons out, and publish that
+    Withdraw {
+        /// The data folder
+        #[command(flatten)]
+        data: DataArg,
+        /// The lesson's id, for example shkolla-1/art-6-sq/our-village
+        lesson: String,
+    },
+    /// Say what is published and what expires when
+    Status {
+        /// The data folder
+        #[command(flatten)]
+        data: DataArg,
+    },
+}
+
+/// Where a school's workshop lies in a data folder.
+fn workshop(data: &Path) -> PathBuf {
+    data.join("school")
+}
+
+/// Where a school's lessons are published in a data folder, once there are any.
+pub fn published(data: &Path) -> PathBuf {
+    workshop(data).join("published")
+}
+
+/// Carries out one command; what people should read goes to standard output.
+///
+/// # Errors
+/// [`MinistryError`]: a sentence that names the remedy.
+pub fn run(command: SchoolCommand) -> Result<(), MinistryError> {
+    let now = jiff::Timestamp::now().as_second();
+    let said = match command {
+        SchoolCommand::Init { data, id, name, to } => {
+            small::init(&workshop(&data.data), &id, &name, to.as_deref(), now)
+        }
+        SchoolCommand::Publish { data, from, csv } => {
+            small::publish(&workshop(&data.data), &from, csv.as_deref(), now)
+        }
+        SchoolCommand::Withdraw { data, lesson } => {
+            small::withdraw(&workshop(&data.data), &lesson, now)
+        }
+        SchoolCommand::Status { data } => small::status(&workshop(&data.data), now),
+    }?;
+    println!("{}", said.trim_end());
+    Ok(())
+}
