@@ -1,10 +1,14 @@
 //! `pishtar-bench`: Pishtar beside its peers, in one run on one machine.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use pishtar_simulations::bench::{
+    catalogue::{self, Size, workshop},
     fill::{self, Filling, Wires},
     idle::{self, Idle},
     one_to_one::{self, Contender, Row},
@@ -61,6 +65,27 @@ enum What {
     SeedLeaves(FillArgs),
     #[command(hide = true)]
     Tracker,
+    /// Makes a country's catalogue: a published folder without lesson files, or a workshop
+    Catalogue {
+        /// The folder
+        #[arg(long)]
+        out: PathBuf,
+        /// Lessons in a new catalogue, of four files each, 70 in a course
+        #[arg(long, default_value_t = 14_000)]
+        lessons: usize,
+        /// The same seed gives the same catalogue
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Edits one lesson each of so many courses, and makes the catalogue first where there is none
+        #[arg(long)]
+        touch: Option<usize>,
+        /// Makes a workshop, OUT/workshop, with small files; staged and signed, and not yet published
+        #[arg(long)]
+        workshop: bool,
+        /// The program whose `ministry` commands make the workshop
+        #[arg(long, default_value = "target/release/pishtar")]
+        pishtar: PathBuf,
+    },
     #[command(hide = true)]
     SeedPishtar(SeedArgs),
     #[command(hide = true)]
@@ -205,6 +230,20 @@ fn main() -> Result<()> {
         }
         What::SeedLeaves(args) => args.run(Some(1.15), &[Peer::Node, Peer::Aria2, Peer::Rqbit]),
         What::Tracker => track(),
+        What::Catalogue {
+            out,
+            lessons,
+            seed,
+            touch,
+            workshop,
+            pishtar,
+        } => {
+            let size = Size { lessons, seed };
+            match workshop {
+                true => make_workshop(&pishtar, &out, size, touch),
+                false => make_catalogue(&out, size, touch),
+            }
+        }
         What::SeedPishtar(args) => seed(Contender::Pishtar, args),
         What::SeedRaw(args) => seed(Contender::Raw, args),
         What::ReceivePishtar(args) => receive(Contender::Pishtar, args),
@@ -224,6 +263,41 @@ async fn receive(contender: Contender, args: ReceiveArgs) -> Result<()> {
         .receive(&offer, &args.folder, args.streams)
         .await?;
     println!("{}", serde_json::to_string(&transfer)?);
+    Ok(())
+}
+
+fn make_catalogue(out: &Path, size: Size, touch: Option<usize>) -> Result<()> {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .context("the clock is before 1970")?
+        .as_secs() as i64;
+    let made = out.join("metadata/timestamp.json").exists();
+    let mut written = match made {
+        true => None,
+        false => Some(catalogue::write(out, size, now)?),
+    };
+    if let Some(count) = touch {
+        written = Some(catalogue::touch(out, size.seed, count, now)?);
+    }
+    let written = written.with_context(|| {
+        format!(
+            "{} holds a catalogue already; edit it with --touch",
+            out.display()
+        )
+    })?;
+    println!("{}", serde_json::to_string_pretty(&written)?);
+    Ok(())
+}
+
+fn make_workshop(pishtar: &Path, out: &Path, size: Size, touch: Option<usize>) -> Result<()> {
+    let mut workshop = out.join("workshop");
+    if !workshop.exists() {
+        workshop = workshop::make(pishtar, out, size)?;
+    }
+    if let Some(count) = touch {
+        workshop = workshop::touch(pishtar, out, size, count)?;
+    }
+    println!("{}", workshop.display());
     Ok(())
 }
 
