@@ -117,8 +117,11 @@ status-catalog-none = Још нема каталога. Стиже од прво
 status-version = Верзија { $version }
 status-fresh = Ажурно
 status-stale = Ради; можда има новости
+status-age-unknown = Ради; не зна се колико је старо
+status-clock-wrong = Сат овог уређаја изгледа погрешно: показује { $date }. Лекције раде као и увек; само се не зна колико су старе. Подесите датум и време у подешавањима уређаја.
 publisher-ministry = Министарство просвете
 checked-never = никад проверено
+checked-unknown = проверено, не зна се када
 checked-now = проверено управо сада
 checked-minutes = { $count ->
     [one] проверено пре { $count } минут

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::ids::NodeId;
+use crate::ids::{NodeId, UnixSeconds};
 
 /// Bytes of one chunk group: the smallest unit that is verified, stored and asked for.
 pub const GROUP_BYTES: u64 = 16 * 1024;
@@ -18,6 +18,9 @@ pub struct Config {
     pub me: NodeId,
     /// Seed of all chance in the mesh: start points, jitter. One seed gives one history.
     pub seed: [u8; 32],
+    /// When this program was built, Unix seconds: the time that is known without clock or catalogue. Default 0. Too
+    /// early: a wrong clock is noticed later; too late: a right one is called wrong.
+    pub built: UnixSeconds,
     /// Bytes of lesson files that may be held, `None` for no limit. Hard.
     pub quota_bytes: Option<u64>,
     /// Most connected peers that are tracked. Default 128. Too low: neighbours are ignored;
@@ -64,6 +67,7 @@ impl Config {
         Config {
             me,
             seed,
+            built: 0,
             quota_bytes: None,
             max_peers: 128,
             ranges_per_peer: 4,

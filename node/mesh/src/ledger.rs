@@ -34,6 +34,13 @@ pub enum FaultKind {
         /// What failed.
         reason: String,
     },
+    /// An older catalogue under the name of a newer one.
+    Replay {
+        /// The publisher.
+        publisher: PublisherId,
+        /// What was old in it.
+        reason: String,
+    },
     /// An answer broke the protocol.
     Protocol {
         /// What it broke.
@@ -51,6 +58,12 @@ impl fmt::Display for FaultKind {
                 write!(
                     f,
                     "offered a catalogue of {publisher} that fails verification: {reason}"
+                )
+            }
+            FaultKind::Replay { publisher, reason } => {
+                write!(
+                    f,
+                    "offered an old catalogue of {publisher} as new: {reason}"
                 )
             }
             FaultKind::Protocol { reason } => write!(f, "broke the protocol: {reason}"),

@@ -29,7 +29,7 @@ mod why;
 pub mod wire;
 
 pub use self::{
-    catalog_sync::PublisherView,
+    catalog_sync::{Checked, PublisherView},
     choices::Choices,
     config::{Config, GROUP_BYTES, MAX_QUERY_HASHES},
     event::Event,

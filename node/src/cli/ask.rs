@@ -3,12 +3,16 @@
 use std::io::{self, Write};
 
 use anyhow::Context;
+use pishtar_signing::metadata::format_utc;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     cli::DataArg,
     control::{Request, ask},
-    handle::status::{EventRow, LessonRow, PeerStatus, Status, Why},
+    handle::status::{
+        Age, CatalogStatus, ClockStatus, ClockWord, EventRow, FreshnessWord, LessonRow, PeerStatus,
+        Status, Why,
+    },
 };
 
 /// Options of every question.
@@ -136,11 +140,14 @@ fn print_status(out: &mut dyn Write, status: &Status) -> io::Result<()> {
             "Catalogue   {} version {}, {}",
             catalog.publisher,
             catalog.version,
-            checked(catalog.checked_at, catalog.fresh)
+            checked(catalog)
         )?;
     }
     if status.catalogs.is_empty() {
         writeln!(out, "Catalogue   none yet")?;
+    }
+    if let Some(warning) = clock_warning(&status.clock) {
+        writeln!(out, "Clock       {warning}")?;
     }
     let lessons = status.lessons;
     writeln!(
@@ -180,22 +187,33 @@ fn print_status(out: &mut dyn Write, status: &Status) -> io::Result<()> {
     )
 }
 
-fn checked(checked_at: Option<i64>, fresh: bool) -> String {
-    let Some(at) = checked_at else {
-        return "never checked against a source".to_owned();
+fn checked(catalog: &CatalogStatus) -> String {
+    let words = match catalog.age() {
+        Age::Never => return "never checked against a source".to_owned(),
+        Age::Unknown => "checked, but the clock does not allow to tell when".to_owned(),
+        Age::Seconds(age @ 0..=89) => format!("checked {age} seconds ago"),
+        Age::Seconds(age @ 90..=5399) => format!("checked {} minutes ago", (age + 30) / 60),
+        Age::Seconds(age @ 5400..=129_599) => format!("checked {} hours ago", (age + 1800) / 3600),
+        Age::Seconds(age) => format!("checked {} days ago", (age + 43_200) / 86_400),
     };
-    let age = jiff::Timestamp::now().as_second().saturating_sub(at).max(0);
-    let words = match age {
-        0..=89 => format!("checked {age} seconds ago"),
-        90..=5399 => format!("checked {} minutes ago", (age + 30) / 60),
-        5400..=129_599 => format!("checked {} hours ago", (age + 1800) / 3600),
-        _ => format!("checked {} days ago", (age + 43_200) / 86_400),
-    };
-    if fresh {
-        words
-    } else {
-        format!("{words}, a newer one is due")
+    match catalog.freshness {
+        FreshnessWord::Fresh => words,
+        FreshnessWord::Stale => format!("{words}, a newer one is due"),
+        FreshnessWord::Unknown => format!("{words}; whether a newer one is due cannot be told"),
     }
+}
+
+/// One line about a clock that is not believed.
+fn clock_warning(clock: &ClockStatus) -> Option<String> {
+    let day = |seconds| format_utc(seconds).chars().take(10).collect::<String>();
+    (clock.verdict != ClockWord::Sane).then(|| {
+        format!(
+            "seems wrong: it says {}, and something was signed on {}. Lessons work all the same; set date and time to \
+             see how old they are",
+            day(clock.says),
+            day(clock.at_least)
+        )
+    })
 }
 
 fn print_peer(out: &mut dyn Write, peer: &PeerStatus) -> io::Result<()> {

@@ -2,7 +2,7 @@
 
 use std::{ops::Range, sync::Arc};
 
-use pishtar_catalog::{BlobHash, Diff};
+use pishtar_catalog::{BlobHash, Diff, LessonId};
 use pishtar_mesh::{
     Ask, Event, ExchangeStats, FetchFailure, Held, Input, MetaAnswer, MetaAsk, MetaFailure, NodeId,
     Output, PublisherId, RequestId, Source, wire::HoldingsQuery,
@@ -139,8 +139,11 @@ impl Engine {
 
     fn catalog_changed(&self, diff: &Diff) {
         let shared = self.shared.clone();
-        for lesson in &diff.withdrawn {
-            shared.events.note_withdrawn(lesson.as_str());
+        if !diff.withdrawn.is_empty() {
+            let (index, withdrawn) = (shared.index.clone(), diff.withdrawn.clone());
+            self.tasks.spawn_blocking(move || {
+                index.note_withdrawn(withdrawn.iter().map(LessonId::as_str));
+            });
         }
         let changed: Vec<_> = {
             let mesh = shared.mesh();

@@ -2,7 +2,21 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use pishtar_mesh::{Mono, Now};
+use pishtar_mesh::{Mono, Now, UnixSeconds};
+
+/// When this program was built, as `build.rs` found it: no clock that says less is right.
+pub const BUILT: UnixSeconds = parse(env!("PISHTAR_BUILT"));
+
+/// Decimal digits to a number, at compile time.
+const fn parse(digits: &str) -> UnixSeconds {
+    let (bytes, mut at, mut value) = (digits.as_bytes(), 0, 0);
+    while at < bytes.len() {
+        assert!(bytes[at].is_ascii_digit(), "build.rs writes digits");
+        value = value * 10 + (bytes[at] - b'0') as UnixSeconds;
+        at += 1;
+    }
+    value
+}
 
 /// Monotonic time since start, and what the machine believes the date to be.
 #[derive(Debug, Clone, Copy)]

@@ -13,7 +13,7 @@ use std::{
 
 use libp2p::Multiaddr;
 use pishtar_catalog::{BlobHash, Selection};
-use pishtar_mesh::{Hint, Input, Mono, Output, RequestId, wire};
+use pishtar_mesh::{Checked, Hint, Input, Mono, Output, RequestId, wire};
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, mpsc, watch},
@@ -357,14 +357,20 @@ impl Engine {
 }
 
 fn note_checks(shared: &Shared) {
-    let checked: Vec<(String, i64)> = {
+    let checked: Vec<(String, Checked)> = {
         let mesh = shared.mesh();
         let views = mesh
-            .publishers()
-            .filter_map(|view| Some((view.id.to_owned(), view.checked_at?)));
+            .publishers(shared.clock.now())
+            .filter_map(|view| Some((view.id.to_owned(), view.checked?)));
         views.collect()
     };
-    for (publisher, at) in checked {
+    for (publisher, checked) in checked {
+        let before = shared.index.checked_at(&publisher);
+        // Without a sane clock the date is a lower bound: an earlier and better one stays.
+        let at = match (checked.exact, before) {
+            (false, Some(before)) => checked.at.max(before),
+            _ => checked.at,
+        };
         shared.index.set_checked_at(&publisher, at);
     }
 }

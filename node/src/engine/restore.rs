@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use super::{
     NodeOptions,
     actions::held,
-    clock::Clock,
+    clock::{BUILT, Clock},
     settings::{Settings, SettingsError},
 };
 use crate::{
@@ -196,6 +196,7 @@ pub(super) async fn open(options: &NodeOptions, clock: Clock) -> Result<Opened, 
     let records = RecordStore::open(&records_file, RecordOptions::default())
         .map_err(|error| store_error("record", &records_file, error.to_string()))?;
     let mut config = Config::new(key.node_id(), random_seed(&data)?);
+    config.built = BUILT;
     config.quota_bytes = options.quota_bytes;
     let states = blobs
         .states(|hash| catalog.file(hash).map(|(_, file)| file.length))

@@ -1,7 +1,7 @@
 //! The last events of a node, in plain sentences.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::VecDeque,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -9,8 +9,6 @@ use super::status::EventRow;
 
 /// Events kept; older ones are forgotten.
 const MAX_EVENTS: usize = 2048;
-/// Withdrawn lessons remembered for their page's answer.
-const MAX_WITHDRAWN: usize = 4096;
 
 /// What always holds: numbers rise by one without a gap, and no more than `MAX_EVENTS` rows are kept.
 #[derive(Debug, Default)]
@@ -22,7 +20,6 @@ pub struct EventLog {
 struct Inner {
     rows: VecDeque<EventRow>,
     next: u64,
-    withdrawn: BTreeSet<String>,
 }
 
 impl EventLog {
@@ -40,19 +37,6 @@ impl EventLog {
             inner.rows.pop_front();
         }
         inner.rows.push_back(row);
-    }
-
-    /// Remembers that a lesson was withdrawn, so that its page can say so.
-    pub fn note_withdrawn(&self, lesson: &str) {
-        let mut inner = self.lock();
-        if inner.withdrawn.len() < MAX_WITHDRAWN {
-            inner.withdrawn.insert(lesson.to_owned());
-        }
-    }
-
-    /// Whether the lesson was withdrawn since start.
-    pub fn withdrawn(&self, lesson: &str) -> bool {
-        self.lock().withdrawn.contains(lesson)
     }
 
     /// Events numbered `since` and later, oldest first.

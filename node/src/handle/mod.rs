@@ -37,7 +37,8 @@ pub use choose::{Change, Choice, ChooseError, Chosen, Keeping, Sizes};
 pub use event_log::EventLog;
 pub use open_file::OpenFile;
 use status::{
-    BlobCounts, CatalogStatus, EventRow, FileRow, LessonCounts, LessonRow, PeerStatus, Status, Why,
+    BlobCounts, CatalogStatus, ClockStatus, EventRow, FileRow, LessonCounts, LessonRow, PeerStatus,
+    Status, Why,
 };
 
 /// Faults shown for one neighbour; the mesh keeps no more than these either.
@@ -141,15 +142,12 @@ impl Handle {
     pub fn status(&self) -> Status {
         let shared = &self.shared;
         let now = shared.clock.now();
-        let (catalogs, lessons, blobs) = {
+        let (time, catalogs, lessons, blobs) = {
             let mesh = shared.mesh();
-            let catalogs = mesh.publishers().map(|publisher| CatalogStatus {
-                publisher: publisher.id.to_string(),
-                version: publisher.version,
-                checked_at: publisher
-                    .checked_at
-                    .or_else(|| shared.index.checked_at(publisher.id)),
-                fresh: publisher.expires.is_some_and(|expires| now.wall < expires),
+            let time = mesh.time(now);
+            let catalogs = mesh.publishers(now).map(|publisher| {
+                let noted = shared.index.checked_at(publisher.id);
+                CatalogStatus::new(&publisher, noted, &time)
             });
             let counts = mesh.counts();
             let lessons = LessonCounts {
@@ -165,7 +163,7 @@ impl Handle {
                 free: disk::left_for_lessons(&shared.data).ok(),
                 disk_full: mesh.disk_is_full(),
             };
-            (catalogs.collect(), lessons, blobs)
+            (time, catalogs.collect(), lessons, blobs)
         };
         Status {
             peer_id: shared.net.local_id().to_string(),
@@ -177,6 +175,7 @@ impl Handle {
                 .collect(),
             web: shared.web.map(|address| format!("http://{address}")),
             sync_point: shared.sync_point,
+            clock: ClockStatus::new(&time, now.wall),
             catalogs,
             lessons,
             blobs,
@@ -224,9 +223,9 @@ impl Handle {
         Some(view(&mesh, lesson))
     }
 
-    /// Whether the lesson was withdrawn since this node started.
+    /// Whether the lesson was withdrawn from a catalogue that this node held.
     pub fn was_withdrawn(&self, id: &str) -> bool {
-        self.shared.events.withdrawn(id)
+        self.shared.index.was_withdrawn(id)
     }
 
     /// Followed lessons that match what a person typed, best first, in any language or script.

@@ -4,6 +4,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use pishtar_mesh::PublisherView;
+use pishtar_signing::client::{CLOCK_BEHIND, Clock, Freshness, TrustedTime};
 use serde::{Deserialize, Serialize};
 
 pub use crate::store::records::RecordCounts;
@@ -19,6 +21,8 @@ pub struct Status {
     pub web: Option<String>,
     /// Whether this node passes records on to the ministry.
     pub sync_point: bool,
+    /// What is made of the machine's clock.
+    pub clock: ClockStatus,
     /// One row for each publisher.
     pub catalogs: Vec<CatalogStatus>,
     /// Lessons in numbers.
@@ -42,10 +46,125 @@ pub struct CatalogStatus {
     pub publisher: String,
     /// Version of the publisher's timestamp role; 0 before the first catalogue.
     pub version: u64,
-    /// When some source last confirmed or renewed it, Unix seconds; absent if never since the data folder was made.
+    /// When some source last confirmed or renewed it, Unix seconds; absent if never since the data folder was made. A
+    /// lower bound where the clock was not believed.
     pub checked_at: Option<i64>,
-    /// Whether the timestamp role has not expired by the node's trusted time. Age is shown, never punished.
+    /// How long ago that was, seconds; absent if never, or where the clock does not allow to tell.
+    pub checked_age_s: Option<u64>,
+    /// Whether no top-level role has expired by the node's trusted time, for certain. Age is shown, never punished.
     pub fresh: bool,
+    /// The same in three: "unknown" where the clock cannot be believed and nothing signed proves the expiry.
+    pub freshness: FreshnessWord,
+}
+
+/// Whether a catalogue has expired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FreshnessWord {
+    /// It has not.
+    Fresh,
+    /// It has. It is in use all the same.
+    Stale,
+    /// The clock does not allow to tell.
+    Unknown,
+}
+
+/// The machine's clock, judged by what was signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockStatus {
+    /// Whether it is believed.
+    pub verdict: ClockWord,
+    /// What it says, Unix seconds.
+    pub says: i64,
+    /// The time is at least this for certain: build time or signatures of the ministry. Unix seconds.
+    pub at_least: i64,
+}
+
+/// What is thought of the clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClockWord {
+    /// Nothing speaks against it.
+    Sane,
+    /// Earlier than what was signed already.
+    Behind,
+    /// Absurdly late.
+    Ahead,
+}
+
+/// How long ago a catalogue was confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Age {
+    /// So many seconds ago.
+    Seconds(u64),
+    /// It was, but the clock does not allow to tell when.
+    Unknown,
+    /// Never.
+    Never,
+}
+
+impl CatalogStatus {
+    /// `noted` is when an earlier run saw it confirmed, Unix seconds.
+    pub(crate) fn new(
+        publisher: &PublisherView<'_>,
+        noted: Option<i64>,
+        time: &TrustedTime,
+    ) -> Self {
+        let (checked_at, checked_age_s) = match (publisher.checked, noted) {
+            (Some(checked), noted) => {
+                let noted = noted.filter(|_| !checked.exact);
+                (
+                    Some(checked.at.max(noted.unwrap_or(checked.at))),
+                    Some(checked.ago.as_secs()),
+                )
+            }
+            (None, Some(at)) => (Some(at), age(at, time)),
+            (None, None) => (None, None),
+        };
+        let freshness = match publisher.freshness {
+            Freshness::Fresh => FreshnessWord::Fresh,
+            Freshness::Stale => FreshnessWord::Stale,
+            Freshness::Unknown => FreshnessWord::Unknown,
+        };
+        Self {
+            publisher: publisher.id.to_owned(),
+            version: publisher.version,
+            checked_at,
+            checked_age_s,
+            fresh: freshness == FreshnessWord::Fresh,
+            freshness,
+        }
+    }
+
+    /// How long ago it was confirmed.
+    pub fn age(&self) -> Age {
+        match (self.checked_at, self.checked_age_s) {
+            (None, _) => Age::Never,
+            (Some(_), Some(seconds)) => Age::Seconds(seconds),
+            (Some(_), None) => Age::Unknown,
+        }
+    }
+}
+
+/// Seconds since `at`; `None` where the clock is not believed, or where `at` lies ahead of it: then one of the two
+/// readings was wrong.
+fn age(at: i64, time: &TrustedTime) -> Option<u64> {
+    let seconds = time.sane_clock()?.saturating_sub(at);
+    (seconds >= -CLOCK_BEHIND).then(|| u64::try_from(seconds).unwrap_or(0))
+}
+
+impl ClockStatus {
+    pub(crate) fn new(time: &TrustedTime, says: i64) -> Self {
+        Self {
+            verdict: match time.verdict() {
+                Clock::Sane => ClockWord::Sane,
+                Clock::Behind => ClockWord::Behind,
+                Clock::Ahead => ClockWord::Ahead,
+            },
+            says,
+            at_least: time.floor(),
+        }
+    }
 }
 
 /// Lessons in numbers.
@@ -202,4 +321,68 @@ fn reachable_ip(multiaddr: &str) -> Option<IpAddr> {
         .parse()
         .ok()?;
     (!ip.is_loopback() && !ip.is_unspecified()).then_some(ip)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use pishtar_mesh::Checked;
+
+    use super::*;
+
+    const FLOOR: i64 = 1_795_464_000;
+    const DAY: i64 = 86_400;
+    const EXPIRES: i64 = FLOOR + 30 * DAY;
+
+    fn told(checked: Option<Checked>, noted: Option<i64>, clock: i64) -> CatalogStatus {
+        let time = TrustedTime::new(FLOOR, clock);
+        let view = PublisherView {
+            id: "ministry",
+            version: 7,
+            expires: Some(EXPIRES),
+            freshness: time.freshness(Some(EXPIRES)),
+            checked,
+        };
+        CatalogStatus::new(&view, noted, &time)
+    }
+
+    #[test]
+    fn a_restart_keeps_the_age_and_a_wrong_clock_makes_none_up() {
+        let noted = Some(FLOOR + 5 * DAY);
+        for (clock, age, freshness) in [
+            (
+                FLOOR + 11 * DAY,
+                Age::Seconds(518_400),
+                FreshnessWord::Fresh,
+            ),
+            (
+                FLOOR + 121 * DAY,
+                Age::Seconds(10_022_400),
+                FreshnessWord::Stale,
+            ),
+            (0, Age::Unknown, FreshnessWord::Unknown),
+            (4_102_444_800, Age::Unknown, FreshnessWord::Unknown),
+            // Noted under a clock that was ahead, and set right since.
+            (FLOOR - DAY / 2, Age::Unknown, FreshnessWord::Fresh),
+        ] {
+            let row = told(None, noted, clock);
+            assert_eq!((row.age(), row.freshness), (age, freshness), "{clock}");
+            assert_eq!(row.fresh, freshness == FreshnessWord::Fresh);
+            assert_eq!(row.checked_at, noted);
+        }
+        assert_eq!(told(None, None, FLOOR).age(), Age::Never);
+    }
+
+    #[test]
+    fn a_check_under_a_dead_clock_does_not_hide_a_better_date() {
+        let checked = Checked {
+            at: FLOOR,
+            ago: Duration::from_secs(7),
+            exact: false,
+        };
+        let row = told(Some(checked), Some(FLOOR + DAY), 0);
+        assert_eq!(row.checked_at, Some(FLOOR + DAY));
+        assert_eq!(row.age(), Age::Seconds(7));
+    }
 }

@@ -1,5 +1,5 @@
-//! The rebuildable index, in sled: when each catalogue was checked, which published files were hashed
-//! already.
+//! The rebuildable index, in sled: when each catalogue was checked, which lessons were withdrawn, which published
+//! files were hashed already.
 //!
 //! Nothing in here is the only copy of anything. A store that does not open is moved aside and begun anew.
 
@@ -20,6 +20,9 @@ const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 /// child process that is just being started holds a copy of every open file for a moment. Without
 /// patience a sound index would be moved aside as damaged.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Withdrawn lessons remembered for their page's answer.
+const MAX_WITHDRAWN: usize = 4096;
 
 /// Why the index cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +95,7 @@ pub struct Index {
     db: sled::Db,
     checked: sled::Tree,
     hashed: sled::Tree,
+    withdrawn: sled::Tree,
 }
 
 impl Index {
@@ -142,6 +146,7 @@ impl Index {
         Ok(Self {
             checked: db.open_tree("checked")?,
             hashed: db.open_tree("hashed")?,
+            withdrawn: db.open_tree("withdrawn")?,
             db,
         })
     }
@@ -154,6 +159,24 @@ impl Index {
     /// Notes that `publisher`'s catalogue was confirmed at `at`, Unix seconds.
     pub fn set_checked_at(&self, publisher: &str, at: i64) {
         put(&self.checked, publisher.as_bytes(), &at);
+    }
+
+    /// Remembers that lessons were withdrawn, so that their pages can say so. Blocks on the disk.
+    pub fn note_withdrawn<'a>(&self, lessons: impl Iterator<Item = &'a str>) {
+        for lesson in lessons {
+            put(&self.withdrawn, lesson.as_bytes(), &());
+        }
+        for _ in MAX_WITHDRAWN..self.withdrawn.len() {
+            let _ = self.withdrawn.pop_min();
+        }
+        self.flush();
+    }
+
+    /// Whether the lesson was withdrawn from a catalogue that this node held.
+    pub fn was_withdrawn(&self, lesson: &str) -> bool {
+        self.withdrawn
+            .contains_key(lesson.as_bytes())
+            .unwrap_or(false)
     }
 
     /// What was known of the published file at `path` when it was last hashed.
@@ -233,5 +256,22 @@ mod tests {
         let index = Index::open(&folder).unwrap();
         assert_eq!(index.checked_at("ministry"), None);
         assert!(dir.path().join("index.damaged").exists());
+    }
+
+    #[test]
+    fn withdrawn_lessons_are_remembered_over_a_restart_and_bounded() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("index.sled");
+        let names: Vec<String> = (0..MAX_WITHDRAWN + 3)
+            .map(|n| format!("m/c/{n:05}"))
+            .collect();
+        {
+            let index = Index::open(&folder).unwrap();
+            index.note_withdrawn(names.iter().map(String::as_str));
+        }
+        let index = Index::open(&folder).unwrap();
+        assert!(index.was_withdrawn(names.last().unwrap()));
+        assert!(!index.was_withdrawn("m/c/other"));
+        assert_eq!(index.withdrawn.len(), MAX_WITHDRAWN);
     }
 }

@@ -12,7 +12,7 @@ use super::{
     page::Page,
     url, words,
 };
-use crate::handle::LessonView;
+use crate::handle::{LessonView, status::CatalogStatus};
 
 /// Up to so many lessons in all, every group is shown whole.
 const SHORT_LIST: usize = 60;
@@ -123,11 +123,7 @@ pub(crate) async fn show(State(backend): State<Arc<dyn Backend>>, page: Page) ->
     let chosen: Vec<&LessonView> = lessons.iter().filter(|state| choice.takes(state)).collect();
     let totals = totals(&chosen);
     let status = backend.status();
-    let checked = status
-        .catalogs
-        .iter()
-        .map(|catalog| catalog.checked_at)
-        .max();
+    let checked = status.catalogs.iter().map(CatalogStatus::age).min();
     let empty = if lessons.is_empty() {
         match status.lessons.known {
             0 => Some(Empty::NoCatalog),
@@ -140,7 +136,7 @@ pub(crate) async fn show(State(backend): State<Arc<dyn Backend>>, page: Page) ->
     let home = Home {
         t: texts,
         page: &page,
-        checked: checked.map(|at| words::checked(texts, at, words::now()).into()),
+        checked: checked.map(|at| words::checked(texts, at).into()),
         empty,
         grades: grade_chips(&lessons, &choice, texts),
         subjects: subject_chips(&lessons, &choice, texts),

@@ -8,7 +8,9 @@ use fluent_bundle::FluentValue;
 use pishtar_catalog::MINISTRY;
 
 use super::{backend::Backend, locale::Texts, page::Page, words};
-use crate::handle::status::{BlobCounts, CatalogStatus, LessonCounts, PeerStatus, RecordCounts};
+use crate::handle::status::{
+    BlobCounts, CatalogStatus, ClockWord, FreshnessWord, LessonCounts, PeerStatus, RecordCounts,
+};
 
 #[derive(Template)]
 #[template(path = "status.html")]
@@ -16,6 +18,8 @@ struct StatusPage<'a> {
     t: &'static Texts,
     page: &'a Page,
     catalogs: Vec<CatalogRow>,
+    /// What the clock says, where it is not believed.
+    wrong_clock: Option<String>,
     lessons: Lessons,
     storage: Storage,
     records: Records,
@@ -30,7 +34,7 @@ struct CatalogRow {
     publisher: String,
     version: String,
     age: String,
-    fresh: bool,
+    freshness: FreshnessWord,
 }
 
 struct Lessons {
@@ -67,7 +71,6 @@ struct PeerRow {
 pub(crate) async fn show(State(backend): State<Arc<dyn Backend>>, page: Page) -> Response {
     let texts = page.texts();
     let status = backend.status();
-    let now = words::now();
     let addresses = status.page_addresses();
     let template = StatusPage {
         t: texts,
@@ -75,8 +78,10 @@ pub(crate) async fn show(State(backend): State<Arc<dyn Backend>>, page: Page) ->
         catalogs: status
             .catalogs
             .iter()
-            .map(|row| catalog(texts, row, now))
+            .map(|row| catalog(texts, row))
             .collect(),
+        wrong_clock: (status.clock.verdict != ClockWord::Sane)
+            .then(|| words::date(texts, status.clock.says)),
         lessons: lessons(texts, status.lessons),
         storage: storage(texts, status.blobs),
         records: records(status.records),
@@ -88,7 +93,7 @@ pub(crate) async fn show(State(backend): State<Arc<dyn Backend>>, page: Page) ->
     page.answer(StatusCode::OK, &template)
 }
 
-fn catalog(texts: &Texts, row: &CatalogStatus, now: i64) -> CatalogRow {
+fn catalog(texts: &Texts, row: &CatalogStatus) -> CatalogRow {
     let ministry = row.publisher == MINISTRY;
     CatalogRow {
         publisher: match ministry {
@@ -96,8 +101,8 @@ fn catalog(texts: &Texts, row: &CatalogStatus, now: i64) -> CatalogRow {
             false => row.publisher.clone(),
         },
         version: row.version.to_string(),
-        age: words::checked(texts, row.checked_at, now).into(),
-        fresh: row.fresh,
+        age: words::checked(texts, row.age()).into(),
+        freshness: row.freshness,
     }
 }
 

@@ -71,13 +71,18 @@ pub(crate) const BYTES: &[u8; 11] = b"0123456789a";
 /// What every captions file says.
 pub(crate) const CAPTIONS: &str = "WEBVTT\n\n00:01.000 --> 00:02.000 align:start\nЊегош и Љубав\n";
 
+/// When the catalogue of [`World`] was checked.
+const CHECKED_AT: i64 = 1_795_464_000;
+
 /// A node in memory. Fields say what it answers.
 #[derive(Clone, Default)]
 pub(crate) struct World {
     pub(crate) lessons: Vec<LessonView>,
     pub(crate) withdrawn: Vec<&'static str>,
     pub(crate) known: u64,
-    pub(crate) checked_at: Option<i64>,
+    pub(crate) checked_age_s: Option<u64>,
+    /// Its clock says 1970.
+    pub(crate) dead_clock: bool,
     pub(crate) no_key: bool,
     /// No byte of any file ever arrives.
     pub(crate) stalled: bool,
@@ -162,8 +167,13 @@ impl Backend for World {
         let catalog = CatalogStatus {
             publisher: "ministry".to_owned(),
             version: 7,
-            checked_at: self.checked_at,
+            checked_at: (self.dead_clock || self.checked_age_s.is_some()).then_some(CHECKED_AT),
+            checked_age_s: self.checked_age_s,
             fresh: false,
+            freshness: match self.dead_clock {
+                true => FreshnessWord::Unknown,
+                false => FreshnessWord::Stale,
+            },
         };
         Status {
             peer_id: "12D3KooWExample".to_owned(),
@@ -173,6 +183,14 @@ impl Backend for World {
             ],
             web: Some("http://0.0.0.0:8080".to_owned()),
             sync_point: false,
+            clock: ClockStatus {
+                verdict: match self.dead_clock {
+                    true => ClockWord::Behind,
+                    false => ClockWord::Sane,
+                },
+                says: if self.dead_clock { 0 } else { CHECKED_AT },
+                at_least: CHECKED_AT,
+            },
             catalogs: if self.known > 0 {
                 vec![catalog]
             } else {

@@ -227,9 +227,37 @@ async fn missing_and_withdrawn_lessons_say_so() {
 }
 
 #[tokio::test]
+async fn a_dead_clock_is_named_and_no_age_is_made_up() {
+    let world = World {
+        dead_clock: true,
+        ..World::new()
+    };
+    for (lang, date, age) in [
+        ("en", "it says 1970-01-01", "checked at an unknown time"),
+        (
+            "sq",
+            "tregon 1.1.1970",
+            "kontrolluar në një kohë të panjohur",
+        ),
+        ("sr", "показује 1.1.1970", "проверено, не зна се када"),
+        ("sr-Latn", "pokazuje 1.1.1970", "provereno, ne zna se kada"),
+    ] {
+        let status = world.get(&format!("/status?lang={lang}")).await;
+        let home = world.get(&format!("/?lang={lang}")).await;
+        assert!(status.text().contains(date), "{lang}: no {date:?}");
+        assert!(
+            status.text().contains(age) && home.text().contains(age),
+            "{lang}: no {age:?}"
+        );
+    }
+    let right = World::new().get("/status").await;
+    assert!(!right.text().contains("seems wrong"));
+}
+
+#[tokio::test]
 async fn search_and_status() {
     let world = World {
-        checked_at: Some(0),
+        checked_age_s: Some(41 * 86_400),
         ..World::new()
     };
     let found = world.get("/search?q=angles").await;
@@ -249,7 +277,8 @@ async fn search_and_status() {
         "1 fault",
         "…eighbour",
         "1 of 3 followed lessons are here",
-        "days ago",
+        "checked 41 days ago",
+        "Works; news may be waiting",
         "2.5 MB",
         "Ministry of Education",
     ] {

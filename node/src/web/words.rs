@@ -1,33 +1,37 @@
 //! Figures in words that people use: ages, lengths, sizes.
 
-use std::{
-    borrow::Cow,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::borrow::Cow;
 
-use super::locale::Texts;
+use pishtar_signing::metadata::format_utc;
 
-/// The system clock in Unix seconds; 0 where it stands before 1970.
-pub(crate) fn now() -> i64 {
-    let age = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(age.as_secs()).unwrap_or(i64::MAX)
+use super::locale::{Lang, Texts};
+use crate::handle::status::Age;
+
+/// How long ago a catalogue was checked, in words.
+pub(crate) fn checked(texts: &Texts, age: Age) -> Cow<'_, str> {
+    match age {
+        Age::Never => texts.get("checked-never"),
+        Age::Unknown => texts.get("checked-unknown"),
+        Age::Seconds(0..60) => texts.get("checked-now"),
+        Age::Seconds(age @ 60..3_600) => texts.count("checked-minutes", age / 60),
+        Age::Seconds(age @ 3_600..172_800) => texts.count("checked-hours", age / 3_600),
+        Age::Seconds(age) => texts.count("checked-days", age / 86_400),
+    }
 }
 
-/// How long ago a catalogue was checked, in words. Both times in Unix seconds; a clock that runs
-/// behind the check says "just now", never an age below zero.
-pub(crate) fn checked(texts: &Texts, checked_at: Option<i64>, now: i64) -> Cow<'_, str> {
-    let Some(at) = checked_at else {
-        return texts.get("checked-never");
-    };
-    let seconds = u64::try_from(now.saturating_sub(at)).unwrap_or(0);
-    match seconds {
-        0..60 => texts.get("checked-now"),
-        60..3_600 => texts.count("checked-minutes", seconds / 60),
-        3_600..172_800 => texts.count("checked-hours", seconds / 3_600),
-        _ => texts.count("checked-days", seconds / 86_400),
+/// The day of a time in Unix seconds: `2026-11-23` in English, `23.11.2026` elsewhere.
+pub(crate) fn date(texts: &Texts, seconds: i64) -> String {
+    let written = format_utc(seconds);
+    let day = written.split('T').next().unwrap_or_default();
+    if texts.lang == Lang::En {
+        return day.to_owned();
     }
+    let parts: Vec<&str> = day
+        .split('-')
+        .rev()
+        .map(|part| part.trim_start_matches('0'))
+        .collect();
+    parts.join(".")
 }
 
 /// A playing time as `4:05` or `1:02:33`; empty for a lesson without one.
@@ -60,14 +64,11 @@ pub(crate) fn size(texts: &Texts, bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::web::locale::Lang;
 
     #[test]
     fn ages() {
-        let now = 1_800_000_000;
-        let say = |lang: Lang, age: i64| checked(lang.texts(), Some(now - age), now).into_owned();
+        let say = |lang: Lang, age| checked(lang.texts(), Age::Seconds(age)).into_owned();
         assert_eq!(say(Lang::En, 5), "checked just now");
-        assert_eq!(say(Lang::En, -500), "checked just now");
         assert_eq!(say(Lang::En, 3 * 60 + 20), "checked 3 minutes ago");
         assert_eq!(say(Lang::Sq, 3 * 60), "kontrolluar 3 minuta më parë");
         assert_eq!(say(Lang::SrCyrl, 21 * 60), "проверено пре 21 минут");
@@ -75,7 +76,14 @@ mod tests {
         assert_eq!(say(Lang::En, 47 * 3600), "checked 47 hours ago");
         assert_eq!(say(Lang::En, 41 * 86_400), "checked 41 days ago");
         assert_eq!(say(Lang::SrCyrl, 41 * 86_400), "проверено пре 41 дан");
-        assert_eq!(checked(Lang::En.texts(), None, now), "never checked");
+        assert_eq!(checked(Lang::En.texts(), Age::Never), "never checked");
+    }
+
+    #[test]
+    fn days() {
+        assert_eq!(date(Lang::En.texts(), 0), "1970-01-01");
+        assert_eq!(date(Lang::Sq.texts(), 1_795_464_000), "23.11.2026");
+        assert_eq!(date(Lang::SrCyrl.texts(), 4_102_444_800), "1.1.2100");
     }
 
     #[test]

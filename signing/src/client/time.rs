@@ -68,6 +68,11 @@ impl TrustedTime {
         }
     }
 
+    /// The time that is proven: it is not earlier.
+    pub fn floor(&self) -> UnixSeconds {
+        self.floor
+    }
+
     /// What is thought of the clock.
     pub fn verdict(&self) -> Clock {
         self.verdict

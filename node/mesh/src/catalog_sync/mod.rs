@@ -4,14 +4,17 @@
 //! TUF client; what fails names the source in the ledger and lets it wait, and the next source is
 //! asked. A verified catalogue is used only after the shell said that it is on disk.
 
+mod checked;
 mod listing;
 mod newcomers;
 mod publisher;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use pishtar_signing::client::{MetaFile, MetaRole, Outcome, TrustedSet};
+use pishtar_catalog::MINISTRY;
+use pishtar_signing::client::{Freshness, MetaFile, MetaRole, Outcome, TrustedSet, TrustedTime};
 
+pub use self::checked::Checked;
 pub(crate) use self::listing::Listed;
 use self::{
     listing::Leaving,
@@ -22,7 +25,7 @@ use self::{
 use crate::{
     desk::{Cx, doubled},
     event::Event,
-    ids::{FolderId, Mono, NodeId, PublisherId, RequestId, Source, UnixSeconds},
+    ids::{FolderId, Mono, NodeId, Now, PublisherId, RequestId, Source, UnixSeconds},
     io::{Hint, MetaAnswer, MetaAsk, MetaFailure, Output},
     ledger::FaultKind,
 };
@@ -73,8 +76,10 @@ pub struct PublisherView<'a> {
     pub version: u64,
     /// When the first of its files expires: FRESH means that this lies ahead.
     pub expires: Option<UnixSeconds>,
-    /// When a source last confirmed, or brought, the version that we hold.
-    pub checked_at: Option<UnixSeconds>,
+    /// Whether it has not expired, by trusted time.
+    pub freshness: Freshness,
+    /// When a source last confirmed, or brought, the version that we hold, since the program started.
+    pub checked: Option<Checked>,
 }
 
 impl CatalogSync {
@@ -106,13 +111,27 @@ impl CatalogSync {
         self.damaged.get(publisher).map(String::as_str)
     }
 
-    pub(crate) fn views(&self) -> impl Iterator<Item = PublisherView<'_>> {
-        self.publishers.iter().map(|(id, publisher)| PublisherView {
-            id,
-            version: publisher.version(),
-            expires: publisher.set.fresh_until(),
-            checked_at: publisher.checked_at,
-        })
+    /// The time before which it cannot be now. Only the ministry, which a person pinned, is asked: a publisher that
+    /// it merely names must not move the date of all.
+    pub(crate) fn time_floor(&self, built: UnixSeconds) -> UnixSeconds {
+        let ministry = self.publishers.get(MINISTRY);
+        ministry.map_or(built, |ministry| ministry.set.time_floor(built))
+    }
+
+    pub(crate) fn views(
+        &self,
+        now: Now,
+        time: TrustedTime,
+    ) -> impl Iterator<Item = PublisherView<'_>> {
+        self.publishers
+            .iter()
+            .map(move |(id, publisher)| PublisherView {
+                id,
+                version: publisher.version(),
+                expires: publisher.set.fresh_until(),
+                freshness: time.freshness(publisher.set.fresh_until()),
+                checked: publisher.checked.map(|then| Checked::new(then, now, &time)),
+            })
     }
 
     /// Publishers with the timestamp versions that we can serve.
@@ -241,7 +260,7 @@ impl CatalogSync {
         }
         let before = publisher.version();
         publisher.set = outcome.set.clone();
-        publisher.checked_at = Some(cx.now.wall);
+        publisher.checked = Some(cx.now);
         let version = publisher.version();
         publisher.claims.retain(|_, claim| claim.version > version);
         if version > before {
@@ -401,7 +420,7 @@ impl CatalogSync {
             if let Some(publisher) = self.publishers.get_mut(&id)
                 && publisher.version() == version
             {
-                publisher.checked_at = Some(cx.now.wall);
+                publisher.checked = Some(cx.now);
             }
             self.claim(cx.now.mono, source, &id, version);
         }

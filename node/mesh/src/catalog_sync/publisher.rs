@@ -13,7 +13,7 @@ use pishtar_signing::client::{
 use crate::{
     desk::{Cx, doubled},
     event::Event,
-    ids::{Mono, PublisherId, RequestId, Source, UnixSeconds},
+    ids::{Mono, Now, PublisherId, RequestId, Source},
     io::{MetaAnswer, MetaAsk, MetaFailure, Output},
     ledger::FaultKind,
 };
@@ -33,7 +33,7 @@ pub(super) struct Publisher {
     pub(super) set: TrustedSet,
     pub(super) claims: BTreeMap<Source, Claim>,
     pub(super) job: Job,
-    pub(super) checked_at: Option<UnixSeconds>,
+    pub(super) checked: Option<Now>,
 }
 
 /// A source says that it has this timestamp version.
@@ -115,7 +115,7 @@ impl Publisher {
             set,
             claims,
             job: Job::Idle,
-            checked_at: None,
+            checked: None,
         }
     }
 
@@ -192,7 +192,7 @@ impl Publisher {
                     return;
                 }
                 Step::Done(_) | Step::Over => {
-                    self.checked_at = Some(cx.now.wall);
+                    self.checked = Some(cx.now);
                     self.fruitless(cx, source, Duration::from_millis(500));
                     return;
                 }
@@ -307,6 +307,14 @@ impl Publisher {
 
     /// A source's bytes did not verify, or it is behind what it claimed.
     fn refused(&mut self, cx: &mut Cx<'_>, id: &PublisherId, source: Source, error: &TrustError) {
+        if let (TrustError::Rollback { .. }, Source::Peer(peer)) = (error, source) {
+            // It claimed something newer: worth a mark, not an alarm, since nothing of it was believed.
+            let kind = FaultKind::Replay {
+                publisher: id.clone(),
+                reason: error.to_string(),
+            };
+            cx.ledger.fault(cx.now, peer, kind);
+        }
         if error.fault() == Blame::Behind {
             self.fruitless(cx, source, Duration::from_millis(500));
             return;

@@ -150,10 +150,11 @@ impl Mesh {
             let publisher = publisher.to_owned();
             return Some(vec![Sentence::PublisherRevoked { publisher, reason }]);
         }
-        let version = self
-            .publishers()
-            .find(|view| view.id == publisher)
-            .map_or(0, |view| view.version);
+        let versions = self.sync.versions();
+        let version = versions
+            .into_iter()
+            .find(|(id, _)| id == publisher)
+            .map_or(0, |(_, version)| version);
         let lessons = self.catalog.lessons();
         let mut sentences = vec![Sentence::Publisher {
             publisher: publisher.to_owned(),

@@ -1,7 +1,7 @@
 //! What others and people may ask of the mesh. Nothing here changes it.
 
 use pishtar_catalog::{BlobHash, Catalog, Lesson, LessonId};
-use pishtar_signing::client::MetaFile;
+use pishtar_signing::client::{MetaFile, TrustedTime};
 
 use super::{Counts, LessonState, Mesh};
 use crate::{
@@ -60,9 +60,14 @@ impl Mesh {
         &self.catalog
     }
 
+    /// The time, as far as the machine's clock and what the ministry signed can tell.
+    pub fn time(&self, now: Now) -> TrustedTime {
+        TrustedTime::new(self.sync.time_floor(self.config.built), now.wall)
+    }
+
     /// Every pinned publisher.
-    pub fn publishers(&self) -> impl Iterator<Item = PublisherView<'_>> {
-        self.sync.views()
+    pub fn publishers(&self, now: Now) -> impl Iterator<Item = PublisherView<'_>> {
+        self.sync.views(now, self.time(now))
     }
 
     /// What people chose to keep here.
