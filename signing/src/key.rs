@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::canonical::to_canonical;
 
 mod material;
+mod pem;
 mod spki;
 
 use material::Material;

@@ -6,6 +6,7 @@ pub mod ack;
 pub mod canonical;
 pub mod client;
 pub mod key;
+pub mod locked;
 pub mod metadata;
 pub mod record;
 pub mod repository;

@@ -2,17 +2,19 @@
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
-use anyhow::Context;
 use clap::{Args, Subcommand};
 use libp2p::Multiaddr;
-use pishtar_signing::record::CollectionSecret;
 
 use super::{
     XapiFile,
     export::{ExportFormat, export},
     run::{Plan, Round, RunError, Worker, unix_now},
 };
-use crate::{control, handle::status::Status};
+use crate::{
+    control,
+    handle::status::Status,
+    ministry::{PassphraseArgs, open_collection},
+};
 
 /// Pull learners' records from a sync point, count them, and hand back acknowledgements.
 #[derive(Debug, Clone, Args)]
@@ -41,6 +43,9 @@ pub struct CollectArgs {
     /// Start of the ids of learners and lessons in statements
     #[arg(long, value_name = "URL", default_value = DEFAULT_HOME)]
     pub home_page: String,
+    /// How passphrases of locked keys are given
+    #[command(flatten)]
+    pub passphrase: PassphraseArgs,
 }
 
 const DEFAULT_HOME: &str = "https://pishtar.invalid/";
@@ -130,10 +135,7 @@ pub enum ProgressCommand {
 /// # Errors
 /// When the key, the folder, the sink or (with `--once`) the sync point is of no use.
 pub async fn collect(args: CollectArgs) -> anyhow::Result<()> {
-    let json = std::fs::read(&args.key)
-        .with_context(|| format!("cannot read the key {}", args.key.display()))?;
-    let secret = CollectionSecret::from_json(&json)
-        .with_context(|| format!("the key {}", args.key.display()))?;
+    let secret = open_collection(&args.key, &args.passphrase)?;
     let SinkSpec::Xapi(file) = &args.sink;
     let mut worker = Worker::open(
         &args.data,

@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn the_samples_make_a_catalogue_that_verifies() {
-        use crate::ministry::{MinistryCommand as Do, run, verify};
+        use crate::ministry::{MinistryCommand as Do, SignArgs, run, verify};
         let folder = tempfile::tempdir().unwrap();
         let (from, dir) = (
             folder.path().join("samples"),
@@ -73,21 +73,21 @@ mod tests {
             csv: None,
             link: false,
         };
-        let sign = Do::Sign {
+        let sign = Do::Sign(SignArgs {
             dir: dir.clone(),
-            role: None,
-            key: Vec::new(),
-            renew: false,
-        };
+            ..Default::default()
+        });
         let publish = Do::Publish {
             dir: dir.clone(),
             to: None,
             repair: false,
+            passphrase: Default::default(),
         };
         for command in [
             Do::Init {
                 dir: dir.clone(),
                 publisher: pishtar_catalog::MINISTRY.into(),
+                keys: Default::default(),
             },
             add,
             sign,

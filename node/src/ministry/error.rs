@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 
 use pishtar_catalog::import::{EXAMPLE_HEADER, ImportErrors, TABLE_NAME};
+use pishtar_signing::locked::LockError;
 use pishtar_signing::repository::RepositoryError;
 
 use super::publisher::PublisherError;
@@ -61,17 +62,60 @@ pub enum MinistryError {
         /// Why.
         reason: String,
     },
-    /// A key that the command needs is not in the workshop.
-    #[error(
-        "the {role} key ({name}) is not in {keys}: bring it back there, then repeat the command"
-    )]
-    MissingKey {
-        /// Whose key.
+    /// A locked key that no given passphrase opens.
+    #[error("{path} is locked and {}", match given {
+        0 => "there is no terminal to ask for its passphrase: give it with --passphrase-file or in PISHTAR_PASSPHRASE",
+        _ => "the passphrase does not open it: try again. Without its passphrase a key is lost and must be replaced with `pishtar ministry rotate`",
+    })]
+    Passphrase {
+        /// The key file.
+        path: String,
+        /// How many passphrases were tried.
+        given: usize,
+    },
+    /// A new passphrase that will not do.
+    #[error("no passphrase was set: {0}")]
+    NewPassphrase(String),
+    /// A key that cannot be locked.
+    #[error("the key was not locked: {0}")]
+    Lock(LockError),
+    /// An external signer that did not give a signature.
+    #[error("the signer `{command}` gave no signature: {reason}")]
+    Signer {
+        /// As written.
+        command: String,
+        /// What it did.
+        reason: String,
+    },
+    /// It is not clear, or wrong, which key an external signer uses.
+    #[error("{role} cannot be signed with the command: {reason}")]
+    WhichKey {
+        /// The role.
         role: String,
-        /// File name or key id.
-        name: String,
-        /// The keys folder.
-        keys: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A change of keys that cannot be.
+    #[error("the keys of {role} stay as they are: {reason}")]
+    Rotation {
+        /// The role.
+        role: String,
+        /// Why.
+        reason: String,
+    },
+    /// Snapshot or timestamp lack signatures.
+    #[error(
+        "not published yet, because the {role} that was built waits for signatures:\n{missing}\
+         Sign it with `pishtar ministry sign {dir} --role {role}` (its key file with --key, a card with --signer) or carry it \
+         with `pishtar ministry ceremony export {dir} --to STICK`, then publish again"
+    )]
+    Unsealed {
+        /// `snapshot` or `timestamp`.
+        role: String,
+        /// Which signatures.
+        missing: String,
+        /// The workshop.
+        dir: String,
     },
     /// Nothing to sign with.
     #[error("none of the keys given may sign what waits:\n{0}")]
@@ -137,6 +181,9 @@ impl MinistryError {
                 | MinistryError::NoTable(_)
                 | MinistryError::UnknownLesson { .. }
                 | MinistryError::UnknownRole { .. }
+                | MinistryError::WhichKey { .. }
+                | MinistryError::Rotation { .. }
+                | MinistryError::NewPassphrase(_)
                 | MinistryError::Publisher(_)
         )
     }

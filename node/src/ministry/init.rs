@@ -1,5 +1,6 @@
 //! `pishtar ministry init`: keys, the first root and an empty catalogue.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use pishtar_catalog::{MINISTRY, PathPrefix};
@@ -11,32 +12,59 @@ use pishtar_signing::repository::{NewRepository, Repository, Signatories};
 
 use super::error::MinistryError;
 use super::inline;
-use super::keys;
+use super::keys::{self, PassphraseArgs, Passphrases};
 use super::publisher::PublisherError;
 use super::roles::{OFFLINE_LIFETIME, Staged};
-use super::workshop::{Workshop, create_dir};
+use super::workshop::{CourseKeys, Workshop, create_dir};
 
 /// How many root keys there are, and how many must sign: one may be lost, one may be stolen.
 const ROOT_KEYS: usize = 3;
 const ROOT_THRESHOLD: u64 = 2;
 
-pub(super) fn init(dir: &Path, publisher: &str, now: UnixSeconds) -> Result<String, MinistryError> {
+/// Whether new keys are locked.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct NewKeysArgs {
+    /// Lock the new key files with a passphrase
+    #[arg(long)]
+    pub encrypt_keys: bool,
+    /// How passphrases of locked keys are given
+    #[command(flatten)]
+    pub passphrase: PassphraseArgs,
+}
+
+pub(super) fn init(
+    dir: &Path,
+    publisher: &str,
+    new_keys: &NewKeysArgs,
+    now: UnixSeconds,
+) -> Result<String, MinistryError> {
     PathPrefix::whole(publisher).map_err(PublisherError::Bad)?;
     create_dir(dir)?;
     let mut entries = std::fs::read_dir(dir).map_err(MinistryError::io("reading", dir))?;
     if entries.next().is_some() {
         return Err(MinistryError::NotEmpty(dir.display().to_string()));
     }
+    let lock = match new_keys.encrypt_keys {
+        true => Some(Passphrases::new(&new_keys.passphrase)?.choose()?),
+        false => None,
+    };
+    let lock = lock.as_ref().map(|text| text.as_str());
     let keys_dir = dir.join("keys");
     create_dir(&keys_dir)?;
-    let make = |name: &str| keys::create(&keys_dir, name);
+    let mut names = BTreeMap::new();
+    let mut make = |name: &str| -> Result<SigningKey, MinistryError> {
+        let key = keys::create(&keys_dir.join(format!("{name}.json")), lock)?;
+        names.insert(key.public().id(), name.to_owned());
+        Ok(key)
+    };
     let roots = (1..=ROOT_KEYS)
         .map(|number| make(&format!("root-{number}")))
         .collect::<Result<Vec<_>, _>>()?;
     let (targets, snapshot, timestamp) = (make("targets")?, make("snapshot")?, make("timestamp")?);
     let courses = make("courses")?;
 
-    let workshop = Workshop::create(dir, publisher, keys::public_bytes(&courses))?;
+    let courses = CourseKeys::of(&Signatories::one(courses.public()));
+    let workshop = Workshop::create(dir, publisher, courses, names)?;
     let expires = now + OFFLINE_LIFETIME;
     let new = NewRepository {
         root: Signatories {
@@ -51,7 +79,7 @@ pub(super) fn init(dir: &Path, publisher: &str, now: UnixSeconds) -> Result<Stri
     };
     let mut repository = Repository::create_at(new, now)?;
     if publisher == MINISTRY {
-        let collection = keys::create_collection(&keys_dir, 1)?;
+        let collection = keys::create_collection(&keys_dir, 1, lock)?;
         let (path, file) = store_collection(&workshop, &collection.public())?;
         repository.edit_targets(expires, |targets| drop(targets.insert(path, file)))?;
     }

@@ -16,6 +16,7 @@ mod publisher;
 mod roles;
 mod rotate;
 mod sign;
+mod signer;
 pub(crate) mod small;
 mod status;
 mod tidy;
@@ -31,7 +32,12 @@ use pishtar_signing::UnixSeconds;
 
 pub use device::DeviceCommand;
 pub use error::MinistryError;
+pub use init::NewKeysArgs;
+pub use keys::{KeyCommand, PassphraseArgs, open_collection};
 pub use publisher::{PublisherCommand, PublisherError};
+pub use rotate::RotateArgs;
+pub use sign::{RenewArgs, SignArgs};
+pub use signer::SignerArgs;
 pub use verify::{Verified, verify};
 
 /// The table's columns, as `add --help` explains them; the whole rules are in `pishtar_catalog::import`.
@@ -59,6 +65,9 @@ pub enum MinistryCommand {
         /// For a municipality or a school that publishes beside the ministry: its id
         #[arg(long, value_name = "ID", default_value = MINISTRY)]
         publisher: String,
+        /// Whether new keys are locked
+        #[command(flatten)]
+        keys: NewKeysArgs,
     },
     /// Add or change lessons: a folder of files and a table that describes them
     #[command(after_help = TABLE_HELP)]
@@ -83,19 +92,9 @@ pub enum MinistryCommand {
         lesson: String,
     },
     /// Sign what waits for signatures
-    Sign {
-        /// The folder of the workshop
-        dir: PathBuf,
-        /// Only this role: root, targets or a course such as math-6-sq
-        #[arg(long)]
-        role: Option<String>,
-        /// Sign with this key file, which may lie on a stick; without it with every key in the workshop
-        #[arg(long)]
-        key: Vec<PathBuf>,
-        /// Also renew what is not new, so that it expires later
-        #[arg(long)]
-        renew: bool,
-    },
+    Sign(SignArgs),
+    /// Let what expires soon expire later, and sign it
+    Renew(RenewArgs),
     /// Write the signed catalogue and its files into a folder that nodes and any TUF client can read
     Publish {
         /// The folder of the workshop
@@ -106,6 +105,9 @@ pub enum MinistryCommand {
         /// Look at every file there again: write what is missing or damaged, delete what nothing names
         #[arg(long)]
         repair: bool,
+        /// How passphrases of locked keys are given
+        #[command(flatten)]
+        passphrase: PassphraseArgs,
     },
     /// Check a published folder from its first root file alone: every signature, every file, every byte
     Verify {
@@ -115,17 +117,11 @@ pub enum MinistryCommand {
         #[arg(long)]
         root: Option<PathBuf>,
     },
-    /// Replace a key by a new one
-    Rotate {
-        /// The folder of the workshop
-        dir: PathBuf,
-        /// Whose key: root, targets, snapshot, timestamp, courses or collection
-        #[arg(long)]
-        role: String,
-        /// Which of the root keys to replace, for example root-2
-        #[arg(long)]
-        replace: Option<String>,
-    },
+    /// Replace, add or remove keys of a role, or change how many must sign
+    Rotate(RotateArgs),
+    /// Key files: make, lock, unlock, look at
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Municipalities and schools that publish beside the ministry
     #[command(subcommand)]
     Publisher(PublisherCommand),
@@ -136,6 +132,12 @@ pub enum MinistryCommand {
     Status {
         /// The folder of the workshop
         dir: PathBuf,
+        /// A line for every course, also for those that need nothing
+        #[arg(long)]
+        all: bool,
+        /// For machines
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -146,7 +148,11 @@ pub enum MinistryCommand {
 pub fn run(command: MinistryCommand) -> Result<(), MinistryError> {
     let now = now();
     let said = match command {
-        MinistryCommand::Init { dir, publisher } => init::init(&dir, &publisher, now),
+        MinistryCommand::Init {
+            dir,
+            publisher,
+            keys,
+        } => init::init(&dir, &publisher, &keys, now),
         MinistryCommand::Add {
             dir,
             from,
@@ -161,29 +167,36 @@ pub fn run(command: MinistryCommand) -> Result<(), MinistryError> {
             add::add(&dir, &from, csv.as_deref(), storing, now)
         }
         MinistryCommand::Withdraw { dir, lesson } => withdraw::withdraw(&dir, &lesson, now),
-        MinistryCommand::Sign {
+        MinistryCommand::Sign(args) => sign::sign(&args, now),
+        MinistryCommand::Renew(args) => sign::renew(&args, now),
+        MinistryCommand::Publish {
             dir,
-            role,
-            key,
-            renew,
-        } => sign::sign(&dir, role.as_deref(), &key, renew, now),
-        MinistryCommand::Publish { dir, to, repair } => {
+            to,
+            repair,
+            passphrase,
+        } => {
             let extent = if repair {
                 publish::Extent::Everything
             } else {
                 publish::Extent::Changes
             };
-            publish::publish(&dir, to.as_deref(), extent, now)
+            publish::publish(&dir, to.as_deref(), extent, &passphrase, now)
         }
         MinistryCommand::Verify { out, root } => {
             verify(&out, root.as_deref(), now).map(|verified| verified.to_string())
         }
-        MinistryCommand::Rotate { dir, role, replace } => {
-            rotate::rotate(&dir, &role, replace.as_deref(), now)
-        }
+        MinistryCommand::Rotate(args) => rotate::rotate(&args, now),
+        MinistryCommand::Key(command) => keys::run(command),
         MinistryCommand::Publisher(command) => publisher::run(command, now),
         MinistryCommand::Device(command) => device::run(command, now),
-        MinistryCommand::Status { dir } => status::status(&dir, now),
+        MinistryCommand::Status { dir, all, json } => {
+            let form = match (json, all) {
+                (true, _) => status::Form::Json,
+                (false, true) => status::Form::EveryRole,
+                (false, false) => status::Form::Words,
+            };
+            status::status(&dir, form, now)
+        }
     }?;
     println!("{}", said.trim_end());
     Ok(())
@@ -194,6 +207,8 @@ fn now() -> UnixSeconds {
     jiff::Timestamp::now().as_second()
 }
 
+#[cfg(test)]
+mod ceremony_tests;
 #[cfg(test)]
 mod publisher_tests;
 #[cfg(test)]

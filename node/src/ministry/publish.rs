@@ -14,9 +14,9 @@ use pishtar_signing::metadata::{RoleName, TargetFile, TargetPath, Targets};
 
 use super::error::MinistryError;
 use super::files;
-use super::keys::{self, NamedKey};
+use super::keys::{PassphraseArgs, Passphrases, Ring};
 use super::roles::{SNAPSHOT_LIFETIME, Staged, TIMESTAMP_LIFETIME};
-use super::sign::add_signatures;
+use super::sign::Signer;
 use super::status::waiting;
 use super::tidy;
 use super::workshop::{
@@ -38,18 +38,18 @@ pub(super) fn publish(
     dir: &Path,
     to: Option<&Path>,
     extent: Extent,
+    passphrase: &PassphraseArgs,
     now: UnixSeconds,
 ) -> Result<String, MinistryError> {
     let mut workshop = Workshop::open(dir)?;
-    let known = keys::load_all(&workshop.keys())?;
+    let ring = Ring::load(&workshop)?;
     let mut staged = Staged::load(&workshop)?;
-    let missing = waiting(&staged, &staged.signed_roles(), &known);
+    let missing = waiting(&staged, &staged.signed_roles(), &ring);
     if !missing.is_empty() {
         return Err(MinistryError::Unsigned(missing));
     }
     let out = to.map_or_else(|| workshop.published(), Path::to_owned);
-    let keys: Vec<NamedKey> = known.into_values().collect();
-    seal(&mut staged, &keys, now)?;
+    seal(&mut staged, &ring, passphrase, now)?;
     refuse_foreign(&out, &staged)?;
     // Saved before it is shown to anyone: a version number is never given to two contents.
     staged.save()?;
@@ -73,7 +73,13 @@ pub(super) fn publish(
 /// Builds and signs snapshot and timestamp.
 ///
 /// What lists the same as before and has half its life before it stays, so that publishing again makes no new version.
-fn seal(staged: &mut Staged<'_>, keys: &[NamedKey], now: UnixSeconds) -> Result<(), MinistryError> {
+fn seal(
+    staged: &mut Staged<'_>,
+    ring: &Ring,
+    passphrase: &PassphraseArgs,
+    now: UnixSeconds,
+) -> Result<(), MinistryError> {
+    let mut signer = Signer::all(ring, Passphrases::new(passphrase)?);
     let stays = |staged: &Staged<'_>, role: &MetaRole, lifetime: UnixSeconds| {
         let long = staged
             .expires(role)
@@ -85,30 +91,33 @@ fn seal(staged: &mut Staged<'_>, keys: &[NamedKey], now: UnixSeconds) -> Result<
     if !staged.repository.is_snapshot_current() || !stays(staged, &role, SNAPSHOT_LIFETIME) {
         staged.repository.build_snapshot(now + SNAPSHOT_LIFETIME)?;
     }
-    sign_online(staged, &role, keys)?;
+    sign_online(staged, &role, ring, &mut signer)?;
     let role = MetaRole::Timestamp;
     if !staged.repository.is_timestamp_current() || !stays(staged, &role, TIMESTAMP_LIFETIME) {
         staged
             .repository
             .build_timestamp(now + TIMESTAMP_LIFETIME)?;
     }
-    sign_online(staged, &role, keys)
+    sign_online(staged, &role, ring, &mut signer)
 }
 
+/// What cannot be signed here is kept, to be signed elsewhere.
 fn sign_online(
     staged: &mut Staged<'_>,
     role: &MetaRole,
-    keys: &[NamedKey],
+    ring: &Ring,
+    signer: &mut Signer<'_>,
 ) -> Result<(), MinistryError> {
-    add_signatures(staged, role, keys)?;
+    signer.add(staged, role)?;
     if staged.repository.is_complete(role) {
         return Ok(());
     }
-    let keys = staged.workshop.keys().display().to_string();
-    Err(MinistryError::MissingKey {
+    staged.save()?;
+    let missing = waiting(staged, std::slice::from_ref(role), ring) + &signer.skipped_words();
+    Err(MinistryError::Unsealed {
+        missing,
         role: role.to_string(),
-        name: format!("{role}.json"),
-        keys,
+        dir: staged.workshop.shown().to_string(),
     })
 }
 

@@ -25,8 +25,8 @@ impl Bench {
             temporary.path().join("ministry"),
             temporary.path().join("town"),
         );
-        init::init(&ministry, MINISTRY, NOW).unwrap();
-        init::init(&town, "prizren", NOW).unwrap();
+        init::init(&ministry, MINISTRY, &NewKeysArgs::default(), NOW).unwrap();
+        init::init(&town, "prizren", &NewKeysArgs::default(), NOW).unwrap();
         let bench = Bench {
             _dir: temporary,
             ministry,
@@ -93,8 +93,13 @@ impl Bench {
 }
 
 fn publish(dir: &Path) {
-    sign::sign(dir, None, &[], false, NOW).unwrap();
-    publish::publish(dir, None, publish::Extent::Changes, NOW).unwrap();
+    let args = SignArgs {
+        dir: dir.to_owned(),
+        ..Default::default()
+    };
+    sign::sign(&args, NOW).unwrap();
+    let (extent, open) = (publish::Extent::Changes, PassphraseArgs::default());
+    publish::publish(dir, None, extent, &open, NOW).unwrap();
 }
 
 #[test]

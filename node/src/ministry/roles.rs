@@ -6,16 +6,15 @@ use std::path::Path;
 
 use pishtar_signing::UnixSeconds;
 use pishtar_signing::client::{MAX_SNAPSHOT_BYTES, MetaFile, MetaRole};
-use pishtar_signing::key::PublicKey;
 use pishtar_signing::metadata::{
     Envelope, PathPattern, RoleName, Scope, Snapshot, TargetFile, TargetPath,
 };
-use pishtar_signing::repository::{Repository, RepositoryError, Signatories};
+use pishtar_signing::repository::{Repository, RepositoryError};
 
 use super::error::MinistryError;
 use super::workshop::{Published, Workshop, write_all};
 
-const DAY: UnixSeconds = 86_400;
+pub(super) const DAY: UnixSeconds = 86_400;
 /// Root and targets keys are brought out of the safe once a school year.
 pub(super) const OFFLINE_LIFETIME: UnixSeconds = 400 * DAY;
 /// Snapshot: renewed with every publication, at the latest once a term.
@@ -160,25 +159,23 @@ impl<'w> Staged<'w> {
         Ok(targets.map(|t| t.targets.clone()).unwrap_or_default())
     }
 
-    /// Gives a course this content and the present courses key.
+    /// Gives a course this content; a new one the keys that sign courses.
     pub(super) fn set_course(
         &mut self,
         role: &RoleName,
         files: BTreeMap<TargetPath, TargetFile>,
         now: UnixSeconds,
     ) -> Result<(), MinistryError> {
-        let key = PublicKey::ed25519(self.workshop.about.courses_key);
+        let by = match self.repository.signatories(&MetaRole::from(role)) {
+            Some(present) => present,
+            None => self.workshop.about.courses.signatories()?,
+        };
         let scope = Scope::Paths(vec![PathPattern(format!(
             "{}/{role}/*/*",
             self.workshop.about.publisher
         ))]);
-        self.repository.set_role(
-            role,
-            &Signatories::one(key),
-            scope,
-            files,
-            now + OFFLINE_LIFETIME,
-        )?;
+        self.repository
+            .set_role(role, &by, scope, files, now + OFFLINE_LIFETIME)?;
         Ok(())
     }
 
@@ -191,18 +188,23 @@ impl<'w> Staged<'w> {
             .collect()
     }
 
+    /// The roles that a signature may be added to: those of offline keys, and what `publish` built and could not sign.
+    pub(super) fn waiting_roles(&self) -> Vec<MetaRole> {
+        let online = [MetaRole::Snapshot, MetaRole::Timestamp].into_iter();
+        let built = online.filter(|role| {
+            self.repository.version(role).is_some() && !self.repository.is_complete(role)
+        });
+        self.signed_roles().into_iter().chain(built).collect()
+    }
+
     /// A role by the name that people write.
     pub(super) fn find(&self, name: &str) -> Result<MetaRole, MinistryError> {
-        let found = self
-            .signed_roles()
-            .into_iter()
-            .find(|role| role.to_string() == name);
+        let online = [MetaRole::Snapshot, MetaRole::Timestamp].into_iter();
+        let built = online.filter(|role| self.repository.version(role).is_some());
+        let roles: Vec<MetaRole> = self.signed_roles().into_iter().chain(built).collect();
+        let found = roles.iter().find(|role| role.to_string() == name).cloned();
         found.ok_or_else(|| {
-            let known: Vec<String> = self
-                .signed_roles()
-                .iter()
-                .map(MetaRole::to_string)
-                .collect();
+            let known: Vec<String> = roles.iter().map(MetaRole::to_string).collect();
             MinistryError::UnknownRole {
                 role: name.into(),
                 known: known.join(", "),

@@ -1,5 +1,6 @@
 //! The workshop of a school: the ministry's in small, with one key for every role, signed and published in one step.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use pishtar_catalog::Publisher;
@@ -8,10 +9,13 @@ use pishtar_signing::repository::{NewRepository, Repository, Signatories};
 
 use super::error::MinistryError;
 use super::files::Storing;
+use super::keys::FoundKey;
 use super::publish::Extent;
 use super::publisher::{PublisherError, names};
 use super::roles::{OFFLINE_LIFETIME, Staged};
-use super::workshop::{Workshop, create_dir, write_atomic};
+use super::sign::SignArgs;
+use super::status::Form;
+use super::workshop::{CourseKeys, Workshop, create_dir, write_atomic};
 use super::{add, keys, publish, sign, status, withdraw};
 
 /// The one key's name.
@@ -34,12 +38,13 @@ pub(crate) fn init(
     }
     let keys_dir = dir.join("keys");
     create_dir(&keys_dir)?;
-    let key = match keys::load(&keys_dir.join(format!("{KEY}.json"))) {
+    let path = keys_dir.join(format!("{KEY}.json"));
+    let key = match FoundKey::read(&path) {
         // A first try that was cut short.
-        Ok(named) => named.key,
-        Err(_) => keys::create(&keys_dir, KEY)?,
+        Ok(found) => found.public,
+        Err(_) => keys::create(&path, None)?.public(),
     };
-    let one = || Signatories::one(key.public());
+    let one = || Signatories::one(key.clone());
     let expires = now + OFFLINE_LIFETIME;
     let repository = Repository::create(NewRepository {
         root: one(),
@@ -49,7 +54,8 @@ pub(crate) fn init(
         root_expires: expires,
         targets_expires: expires,
     })?;
-    let workshop = Workshop::create(dir, id, keys::public_bytes(&key))?;
+    let known = BTreeMap::from([(key.id(), KEY.to_owned())]);
+    let workshop = Workshop::create(dir, id, CourseKeys::of(&one()), known)?;
     Staged::new(&workshop, repository).save()?;
     drop(workshop);
     sign_and_publish(dir, now)?;
@@ -71,7 +77,7 @@ pub(crate) fn init(
          The ministry lists the school with: pishtar ministry publisher add WORKSHOP --id {id} {} --root FILE\n\
          Add lessons, now or later: pishtar school publish --data … --from FOLDER --csv FILE. They are seen as soon as the \
          ministry's list has come here.",
-        keys_dir.join(format!("{KEY}.json")).display(),
+        path.display(),
         shown.join(" "),
     ))
 }
@@ -114,7 +120,7 @@ pub(crate) fn withdraw(
 /// What expires when.
 pub(crate) fn status(dir: &Path, now: UnixSeconds) -> Result<String, MinistryError> {
     must_be_there(dir)?;
-    let table = status::status(dir, now)?;
+    let table = status::status(dir, Form::EveryRole, now)?;
     Ok(table.replace("pishtar ministry", "pishtar school"))
 }
 
@@ -126,8 +132,12 @@ fn must_be_there(dir: &Path) -> Result<(), MinistryError> {
 }
 
 fn sign_and_publish(dir: &Path, now: UnixSeconds) -> Result<String, MinistryError> {
-    sign::sign(dir, None, &[], false, now)?;
-    let said = publish::publish(dir, None, Extent::Changes, now)?;
+    let args = SignArgs {
+        dir: dir.to_owned(),
+        ..Default::default()
+    };
+    sign::sign(&args, now)?;
+    let said = publish::publish(dir, None, Extent::Changes, &args.passphrase, now)?;
     Ok(said.lines().next().unwrap_or_default().to_owned())
 }
 

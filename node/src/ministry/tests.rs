@@ -14,8 +14,8 @@ use super::publish::Extent;
 use super::workshop::Workshop;
 use super::*;
 
-const NOW: UnixSeconds = 1_795_464_000;
-const DAY: UnixSeconds = 86_400;
+pub(super) const NOW: UnixSeconds = 1_795_464_000;
+pub(super) const DAY: UnixSeconds = 86_400;
 
 fn samples(version: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -24,25 +24,31 @@ fn samples(version: &str) -> PathBuf {
 }
 
 /// A workshop in a temporary folder.
-struct Bench {
+pub(super) struct Bench {
     _dir: tempfile::TempDir,
-    dir: PathBuf,
-    out: PathBuf,
+    pub(super) dir: PathBuf,
+    pub(super) out: PathBuf,
 }
 
 impl Bench {
-    fn empty() -> Bench {
+    pub(super) fn empty() -> Bench {
+        Bench::unlocked_by(|_| NewKeysArgs::default())
+    }
+
+    /// A new workshop whose keys are made as `keys` says.
+    pub(super) fn unlocked_by(keys: impl FnOnce(&Bench) -> NewKeysArgs) -> Bench {
         let temporary = tempfile::tempdir().unwrap();
         let dir = temporary.path().join("workshop");
-        init::init(&dir, MINISTRY, NOW).unwrap();
-        Bench {
+        let bench = Bench {
             out: dir.join("published"),
             dir,
             _dir: temporary,
-        }
+        };
+        init::init(&bench.dir, MINISTRY, &keys(&bench), NOW).unwrap();
+        bench
     }
 
-    fn published() -> Bench {
+    pub(super) fn published() -> Bench {
         let bench = Bench::empty();
         bench.add("v1");
         bench.sign();
@@ -50,27 +56,62 @@ impl Bench {
         bench
     }
 
-    fn add(&self, version: &str) -> String {
+    pub(super) fn add(&self, version: &str) -> String {
         add::add(&self.dir, &samples(version), None, Storing::Copy, NOW).unwrap()
     }
 
-    fn sign(&self) -> String {
-        sign::sign(&self.dir, None, &[], false, NOW).unwrap()
+    pub(super) fn sign(&self) -> String {
+        sign::sign(&self.sign_args(), NOW).unwrap()
     }
 
-    fn publish(&self, now: UnixSeconds) -> String {
-        publish::publish(&self.dir, None, Extent::Changes, now).unwrap()
+    pub(super) fn sign_args(&self) -> SignArgs {
+        SignArgs {
+            dir: self.dir.clone(),
+            ..Default::default()
+        }
+    }
+
+    pub(super) fn rotate(&self, change: RotateArgs) -> Result<String, MinistryError> {
+        let dir = self.dir.clone();
+        rotate::rotate(&RotateArgs { dir, ..change }, NOW)
+    }
+
+    pub(super) fn publish(&self, now: UnixSeconds) -> String {
+        publish::publish(
+            &self.dir,
+            None,
+            Extent::Changes,
+            &PassphraseArgs::default(),
+            now,
+        )
+        .unwrap()
     }
 
     fn repair(&self) {
-        publish::publish(&self.dir, None, Extent::Everything, NOW).unwrap();
+        publish::publish(
+            &self.dir,
+            None,
+            Extent::Everything,
+            &PassphraseArgs::default(),
+            NOW,
+        )
+        .unwrap();
     }
 
-    fn verify(&self) -> Result<Verified, MinistryError> {
+    fn sign_with(&self, role: &str, key: &str) -> Result<String, MinistryError> {
+        let args = SignArgs {
+            role: Some(role.into()),
+            key: vec![self.key(key)],
+            ..self.sign_args()
+        };
+        sign::sign(&args, NOW)
+    }
+
+    pub(super) fn verify(&self) -> Result<Verified, MinistryError> {
         verify(&self.out, None, NOW)
     }
 
-    fn key(&self, name: &str) -> PathBuf {
+    pub(super) fn key(&self, name: &str) -> PathBuf {
         self.dir.join(format!("keys/{name}.json"))
     }
 
@@ -235,7 +276,14 @@ fn version_2_changes_one_lesson_and_withdraws_another() {
 fn nothing_is_published_while_signatures_are_missing() {
     let bench = Bench::empty();
     bench.add("v1");
-    let refused = publish::publish(&bench.dir, None, Extent::Changes, NOW).unwrap_err();
+    let refused = publish::publish(
+        &bench.dir,
+        None,
+        Extent::Changes,
+        &PassphraseArgs::default(),
+        NOW,
+    )
+    .unwrap_err();
     assert!(
         refused
             .to_string()
@@ -244,27 +292,20 @@ fn nothing_is_published_while_signatures_are_missing() {
     );
     assert!(!bench.out.exists());
 
-    let said = sign::sign(&bench.dir, Some("root"), &[bench.key("root-2")], false, NOW).unwrap();
+    let said = bench.sign_with("root", "root-2").unwrap();
     assert!(
         said.contains("root: 1 of 2 signatures, missing root-1 or root-3")
             || said.contains("root-3 or root-1"),
         "{said}"
     );
-    let wrong = sign::sign(
-        &bench.dir,
-        Some("root"),
-        &[bench.key("courses")],
-        false,
-        NOW,
-    )
-    .unwrap_err();
+    let wrong = bench.sign_with("root", "courses").unwrap_err();
     assert!(matches!(wrong, MinistryError::NothingSigned(_)), "{wrong}");
     // The other keys come on another stick, the first one is gone.
     fs::remove_file(bench.key("root-1")).unwrap();
     bench.sign();
     bench.publish(NOW);
     assert!(
-        status::status(&bench.dir, NOW)
+        status::status(&bench.dir, status::Form::Words, NOW)
             .unwrap()
             .ends_with("Nothing waits.")
     );
@@ -341,7 +382,12 @@ fn every_key_can_be_replaced() {
         ("courses", None),
         ("collection", None),
     ] {
-        rotate::rotate(&bench.dir, role, replace, NOW).unwrap();
+        let change = RotateArgs {
+            role: role.into(),
+            replace: replace.map(str::to_owned),
+            ..Default::default()
+        };
+        bench.rotate(change).unwrap();
         bench.sign();
         bench.publish(NOW);
         bench
@@ -361,18 +407,18 @@ fn every_key_can_be_replaced() {
 fn wrong_folders_are_named() {
     let bench = Bench::empty();
     let nowhere = bench.dir.join("published");
-    let error = status::status(&nowhere, NOW).unwrap_err();
+    let error = status::status(&nowhere, status::Form::Words, NOW).unwrap_err();
     assert!(
         error.is_usage() && error.to_string().contains("pishtar ministry init"),
         "{error}"
     );
     assert!(matches!(
-        init::init(&bench.dir, MINISTRY, NOW),
+        init::init(&bench.dir, MINISTRY, &NewKeysArgs::default(), NOW),
         Err(MinistryError::NotEmpty(_))
     ));
     let open = Workshop::open(&bench.dir).unwrap();
     assert!(matches!(
-        status::status(&bench.dir, NOW),
+        status::status(&bench.dir, status::Form::Words, NOW),
         Err(MinistryError::Locked(_))
     ));
     drop(open);
@@ -391,7 +437,14 @@ fn wrong_folders_are_named() {
 #[test]
 fn a_foreign_folder_is_not_overwritten() {
     let (one, other) = (Bench::published(), Bench::published());
-    let error = publish::publish(&one.dir, Some(&other.out), Extent::Changes, NOW).unwrap_err();
+    let error = publish::publish(
+        &one.dir,
+        Some(&other.out),
+        Extent::Changes,
+        &PassphraseArgs::default(),
+        NOW,
+    )
+    .unwrap_err();
     assert!(matches!(error, MinistryError::ForeignOut(_)), "{error}");
 }
 
@@ -500,7 +553,9 @@ fn courses_that_did_not_change_are_not_read() {
         "{words}"
     );
     fs::remove_file(&staged).unwrap();
-    let error = status::status(&bench.dir, NOW).unwrap_err().to_string();
+    let error = status::status(&bench.dir, status::Form::Words, NOW)
+        .unwrap_err()
+        .to_string();
     assert!(
         error.contains("1.art-2-sq.json is missing from the workshop"),
         "{error}"

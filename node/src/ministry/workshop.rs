@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 
 use pishtar_catalog::LessonId;
 use pishtar_signing::UnixSeconds;
+use pishtar_signing::key::{KeyId, PublicKey};
+use pishtar_signing::repository::Signatories;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::error::MinistryError;
 use crate::store::lock::{FolderLock, LockError};
@@ -27,12 +30,48 @@ pub(super) struct Workshop {
 pub(super) struct About {
     /// The publisher's id.
     pub(super) publisher: String,
-    /// Public half of the key that signs courses, hex.
-    #[serde(with = "hex::serde")]
-    pub(super) courses_key: [u8; 32],
+    /// Who signs courses that are new.
+    pub(super) courses: CourseKeys,
+    /// Names of all keys that the workshop ever knew, also of those whose files lie elsewhere.
+    #[serde(default)]
+    pub(super) names: BTreeMap<KeyId, String>,
     /// Every role at the last publication.
     #[serde(default)]
     pub(super) published: BTreeMap<String, Published>,
+}
+
+/// Keys as metadata carry them, and how many must sign.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct CourseKeys {
+    keys: Vec<Map<String, Value>>,
+    threshold: u64,
+}
+
+impl CourseKeys {
+    pub(super) fn of(signatories: &Signatories) -> CourseKeys {
+        CourseKeys {
+            keys: signatories
+                .keys
+                .iter()
+                .map(|key| key.to_json().clone())
+                .collect(),
+            threshold: signatories.threshold,
+        }
+    }
+
+    pub(super) fn signatories(&self) -> Result<Signatories, MinistryError> {
+        let keys = self.keys.iter().cloned().map(PublicKey::from_json);
+        let keys = keys
+            .collect::<Result<_, _>>()
+            .map_err(|reason| MinistryError::Key {
+                path: MARKER.into(),
+                reason,
+            })?;
+        Ok(Signatories {
+            keys,
+            threshold: self.threshold,
+        })
+    }
 }
 
 /// What is remembered of a published role, so that it need not be read again.
@@ -49,11 +88,13 @@ impl Workshop {
     pub(super) fn create(
         dir: &Path,
         publisher: &str,
-        courses_key: [u8; 32],
+        courses: CourseKeys,
+        names: BTreeMap<KeyId, String>,
     ) -> Result<Workshop, MinistryError> {
         let about = About {
             publisher: publisher.into(),
-            courses_key,
+            courses,
+            names,
             published: BTreeMap::new(),
         };
         let json = serde_json::to_vec_pretty(&about).expect("strings are JSON");

@@ -128,6 +128,16 @@ impl Repository {
         self.status(role).is_some_and(|status| status.is_complete())
     }
 
+    /// Every key whose signature the newest file of a role may carry, by the ids that the metadata use.
+    pub fn signers(&self, role: &MetaRole) -> BTreeMap<KeyId, PublicKey> {
+        let demands = self.demands(role);
+        let ids = demands
+            .iter()
+            .flat_map(|demand| demand.role.keyids.iter().map(|id| (id, demand.keys)));
+        ids.filter_map(|(id, keys)| Some((id.clone(), keys.get(id)?.clone())))
+            .collect()
+    }
+
     /// The bytes to be signed for a role by a key that is kept elsewhere; see [`Repository::add_signature`].
     pub fn to_sign(&self, role: &MetaRole) -> Option<&[u8]> {
         self.signed_parts(role).map(|(message, _, _)| message)
