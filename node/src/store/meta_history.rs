@@ -25,8 +25,8 @@ const ENDING: &str = ".zst";
 
 /// Earlier versions on this node's disk.
 ///
-/// Always true: `kept` names files that were written whole; of one role at most [`MAX_VERSIONS`] and in all at most
-/// [`MAX_BYTES`] once a call ended.
+/// Always true: `kept` names files that were written whole; of one role at most `MAX_VERSIONS` and in all at most
+/// `MAX_BYTES` once a call ended.
 #[derive(Debug)]
 pub struct MetaHistory {
     folder: PathBuf,

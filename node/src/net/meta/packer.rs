@@ -22,7 +22,7 @@ type Slot = Arc<OnceCell<Arc<Packed>>>;
 
 /// The packer of one node.
 ///
-/// Always true: `bytes` is the sum of the packed lengths of the entries in `order`, and at most [`MAX_KEPT_BYTES`]
+/// Always true: `bytes` is the sum of the packed lengths of the entries in `order`, and at most `MAX_KEPT_BYTES`
 /// once an insertion ended; entries that are being made are in `slots` alone.
 #[derive(Debug)]
 pub struct Packer {
