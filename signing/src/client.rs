@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::metadata::{RoleName, TargetPath, Targets};
 
+mod delegated;
 mod error;
 mod reload;
 mod restore;

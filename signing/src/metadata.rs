@@ -16,7 +16,7 @@ mod issued;
 mod name;
 mod time;
 
-pub use delegation::{DelegatedRole, Delegations, PathPattern, Scope, Succinct};
+pub use delegation::{DelegatedRole, Delegations, MAX_PATTERNS, PathPattern, Scope, Succinct};
 pub use envelope::{Document, Envelope, Header, MetadataError};
 pub use issued::{ISSUED, issued, set_issued};
 pub use name::{MAX_ROLE_NAME, MAX_TARGET_PATH, NameError, RoleName, TargetPath};

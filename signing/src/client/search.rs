@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 use crate::UnixSeconds;
 use crate::metadata::{Delegations, FileMeta, RoleName, TargetFile, TargetPath};
 
+use super::delegated::{authority, listed, most_bytes};
 use super::set::{Scopes, TrustedSet, TrustedTargets};
-use super::walk::{authority, listed};
-use super::{Fetched, MAX_TARGETS_BYTES, MetaFile, MetaRole, Policy, TrustError, verify};
+use super::{Fetched, MetaFile, MetaRole, Policy, TrustError, verify};
 
 /// Most roles one search looks into; a longer way to a target is a mistake or an attack.
 pub const MAX_SEARCHED_ROLES: usize = 32;
@@ -114,9 +114,7 @@ impl Search {
             file, meta, own, ..
         }) = &self.wanted
         {
-            let max_bytes = meta
-                .length
-                .map_or(MAX_TARGETS_BYTES, |length| length.min(MAX_TARGETS_BYTES));
+            let max_bytes = most_bytes(meta);
             return SearchStep::Fetch {
                 file: file.clone(),
                 max_bytes,

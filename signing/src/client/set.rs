@@ -1,6 +1,7 @@
 //! What a device trusts of one publisher: versions, hashes and keys, but not the lists of lessons.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
@@ -31,7 +32,7 @@ pub struct TrustedSet {
     pub(super) rotated: bool,
     pub(super) targets: BTreeMap<RoleName, TrustedTargets>,
     /// Chains of the terminating delegations, in the order in which the search leaves them (TUF 5.6.7.2.1).
-    pub(super) ended: Vec<Vec<Scope>>,
+    pub(super) ended: Vec<Chain>,
 }
 
 #[derive(Debug, Clone)]
@@ -53,6 +54,10 @@ pub(super) struct TrustedTargets {
     pub(super) scopes: Scopes,
 }
 
+/// Scopes of delegations from the top down. Shared, since a scope may hold thousands of patterns and thousands of roles
+/// may lie below it.
+pub(super) type Chain = Vec<Arc<Scope>>;
+
 /// What a role may vouch for, by every chain of delegations that leads to it.
 pub(super) type Scopes = Vec<Reach>;
 
@@ -60,7 +65,7 @@ pub(super) type Scopes = Vec<Reach>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reach {
     /// Scopes from the top down: all of them must cover a path. Empty for the top-level role.
-    pub(super) chain: Vec<Scope>,
+    pub(super) chain: Chain,
     /// Where this chain stands in the order of search: a path that one of so many entries of
     /// [`TrustedSet::ended`] covers never gets here, because a terminating delegation took it.
     pub(super) ended: usize,
@@ -387,6 +392,6 @@ fn root_name(root: &Root) -> String {
     MetaFile::new(MetaRole::Root, root.version).file_name()
 }
 
-fn covers(chain: &[Scope], path: &TargetPath) -> bool {
+fn covers(chain: &[Arc<Scope>], path: &TargetPath) -> bool {
     chain.iter().all(|scope| scope.covers(path))
 }

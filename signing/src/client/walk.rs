@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::UnixSeconds;
-use crate::metadata::{Delegations, FileMeta, RoleName, Scope};
+use crate::metadata::{FileMeta, RoleName};
 
-use super::set::{Reach, Scopes, TrustedSet, TrustedTargets};
-use super::verify::{self, Authority};
-use super::{
-    MAX_DELEGATION_DEPTH, MAX_DELEGATIONS, MAX_TARGETS_BYTES, MetaFile, MetaRole, Policy,
-    TrustError,
-};
+use super::delegated::{authority, listed, most_bytes};
+use super::set::{Chain, Reach, Scopes, TrustedSet, TrustedTargets};
+use super::{MetaFile, MetaRole, Policy, TrustError, verify};
+
+mod queue;
 
 /// What the walk needs to go on.
 pub(super) enum Next {
@@ -28,11 +27,11 @@ pub(super) enum Next {
 pub(super) struct Walk {
     /// Scopes that were in force when the set was last installed.
     before: BTreeMap<RoleName, Scopes>,
-    before_ended: Vec<Vec<Scope>>,
+    before_ended: Vec<Chain>,
     /// What is still to be done, next one last.
     pending: Vec<Task>,
     /// Chains of the terminating delegations left behind.
-    ended: Vec<Vec<Scope>>,
+    ended: Vec<Chain>,
     visited: BTreeMap<RoleName, Visited>,
     fetched: BTreeSet<RoleName>,
     /// Visits queued so far.
@@ -45,7 +44,7 @@ pub(super) struct Walk {
 enum Task {
     Visit(Visit),
     /// A terminating delegation and all below it are done: no search for a path in its chain goes on from here.
-    Leave(Vec<Scope>),
+    Leave(Chain),
 }
 
 /// One delegation to follow.
@@ -55,7 +54,7 @@ struct Visit {
     /// `None` for the top-level role, which the root describes.
     delegator: Option<RoleName>,
     /// Scopes of every delegation from the top down to this one.
-    chain: Vec<Scope>,
+    chain: Chain,
     /// Fetch even what is held, because only the bytes can tell what a changed scope means.
     fetch: bool,
 }
@@ -258,169 +257,4 @@ impl Walk {
         );
         Ok(())
     }
-
-    fn queue_children(
-        &mut self,
-        visit: &Visit,
-        delegations: &Delegations,
-    ) -> Result<(), TrustError> {
-        let bins = delegations
-            .succinct
-            .as_ref()
-            .map_or(0, |succinct| succinct.count());
-        let count = delegations
-            .roles
-            .len()
-            .saturating_add(usize::try_from(bins).unwrap_or(usize::MAX));
-        self.queued = self.queued.saturating_add(count);
-        if count > 0 && (self.queued > MAX_DELEGATIONS || visit.chain.len() >= MAX_DELEGATION_DEPTH)
-        {
-            return Err(TrustError::TooManyDelegations {
-                delegator: MetaRole::from(&visit.role),
-            });
-        }
-        let mut tasks = Vec::with_capacity(count);
-        let mut child = |role: RoleName, scope: Scope, terminating: bool| {
-            let chain: Vec<Scope> = visit.chain.iter().cloned().chain([scope]).collect();
-            let leave = terminating.then(|| Task::Leave(chain.clone()));
-            tasks.push(Task::Visit(Visit {
-                role,
-                delegator: Some(visit.role.clone()),
-                chain,
-                fetch: false,
-            }));
-            tasks.extend(leave);
-        };
-        for role in &delegations.roles {
-            child(role.name.clone(), role.scope.clone(), role.terminating);
-        }
-        if let Some(succinct) = &delegations.succinct {
-            let file = MetaFile {
-                role: MetaRole::from(&visit.role),
-                version: None,
-            };
-            for index in 0..bins {
-                let malformed = |problem| TrustError::Malformed {
-                    file: file.clone(),
-                    problem,
-                };
-                let scope = Scope::Bin {
-                    bit_length: succinct.bit_length,
-                    index,
-                };
-                child(succinct.bin(index).map_err(malformed)?, scope, false);
-            }
-        }
-        self.pending.extend(tasks.into_iter().rev());
-        Ok(())
-    }
-
-    /// Queues unchanged files whose scope changed, since what they may vouch for must be told anew.
-    fn queue_rescoped(&mut self) -> bool {
-        let rescoped = self.visited.iter().filter(|(name, visited)| {
-            !self.fetched.contains(*name)
-                && !self.is_scope_of(self.before.get(*name), &visited.scopes)
-        });
-        let visits: Vec<Task> = rescoped
-            .map(|(_, visited)| {
-                Task::Visit(Visit {
-                    fetch: true,
-                    ..visited.first.clone()
-                })
-            })
-            .collect();
-        self.pending.extend(visits);
-        !self.pending.is_empty()
-    }
-
-    /// Whether scopes from before mean the same as these do now.
-    fn is_scope_of(&self, before: Option<&Scopes>, now: &Scopes) -> bool {
-        before.is_some_and(|before| {
-            before.len() == now.len()
-                && before.iter().zip(now).all(|(before, now)| {
-                    before.chain == now.chain
-                        && self.before_ended.get(..before.ended) == self.ended.get(..now.ended)
-                })
-        })
-    }
-
-    fn finish(&mut self, set: &mut TrustedSet) {
-        for (name, visited) in std::mem::take(&mut self.visited) {
-            if let Some(targets) = set.targets.get_mut(&name) {
-                targets.scopes = visited.scopes;
-            }
-            self.before.remove(&name);
-        }
-        if !self.top_only {
-            set.ended = std::mem::take(&mut self.ended);
-        }
-        self.removed = std::mem::take(&mut self.before).into_keys().collect();
-        for name in &self.removed {
-            set.targets.remove(name);
-        }
-    }
-}
-
-/// How many bytes of a listed targets file to read.
-fn most_bytes(meta: &FileMeta) -> u64 {
-    meta.length
-        .map_or(MAX_TARGETS_BYTES, |length| length.min(MAX_TARGETS_BYTES))
-}
-
-pub(super) fn listed(
-    set: &TrustedSet,
-    role: &RoleName,
-) -> Result<(MetaFile, FileMeta), TrustError> {
-    let meta = set
-        .snapshot
-        .as_ref()
-        .and_then(|snapshot| snapshot.meta.get(role));
-    let role = MetaRole::from(role);
-    match meta {
-        Some(meta) => Ok((MetaFile::new(role, meta.version), meta.clone())),
-        None => {
-            let version = set.version(&MetaRole::Snapshot);
-            Err(TrustError::NotListed {
-                file: MetaFile {
-                    role: MetaRole::Snapshot,
-                    version,
-                },
-                role,
-            })
-        }
-    }
-}
-
-/// The keys that a role's file must satisfy, as its delegator names them. The delegator was visited before, so that its delegations are in the set.
-pub(super) fn authority<'a>(
-    set: &'a TrustedSet,
-    role: &RoleName,
-    delegator: Option<&RoleName>,
-) -> Result<Authority<'a>, TrustError> {
-    let Some(delegator) = delegator else {
-        return Ok(set.targets_authority());
-    };
-    let delegations = set
-        .targets
-        .get(delegator)
-        .and_then(|targets| targets.delegations.as_ref());
-    let found = delegations.and_then(|delegations| {
-        let keys = match &delegations.succinct {
-            Some(succinct) => &succinct.keys,
-            None => &delegations.role(role)?.keys,
-        };
-        Some(Authority {
-            by: delegator.to_string(),
-            keys: &delegations.keys,
-            role: keys,
-        })
-    });
-    let version = set.version(&MetaRole::from(delegator));
-    found.ok_or_else(|| TrustError::NotListed {
-        file: MetaFile {
-            role: MetaRole::from(delegator),
-            version,
-        },
-        role: MetaRole::from(role),
-    })
 }

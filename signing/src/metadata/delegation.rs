@@ -11,6 +11,9 @@ use crate::key::{KeyId, PublicKey, RoleKeys};
 use super::fields::{self, Object};
 use super::{MetadataError, RoleName, TargetPath};
 
+/// Most path patterns or hash prefixes of one delegation. A path is compared with all of them.
+pub const MAX_PATTERNS: usize = 4_096;
+
 /// The `delegations` of a targets role.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Delegations {
@@ -159,6 +162,12 @@ impl DelegatedRole {
                 ));
             }
         };
+        if scope.patterns() > MAX_PATTERNS {
+            return Err(problem(
+                "roles",
+                &format!("more than {MAX_PATTERNS} path patterns or hash prefixes in one role"),
+            ));
+        }
         Ok(DelegatedRole {
             name,
             keys,
@@ -190,6 +199,14 @@ impl DelegatedRole {
 }
 
 impl Scope {
+    fn patterns(&self) -> usize {
+        match self {
+            Scope::Paths(patterns) => patterns.len(),
+            Scope::HashPrefixes(prefixes) => prefixes.len(),
+            Scope::Bin { .. } => 1,
+        }
+    }
+
     /// Whether the delegation covers `path`.
     pub fn covers(&self, path: &TargetPath) -> bool {
         match self {
@@ -223,6 +240,9 @@ impl PathPattern {
 
 /// Glob match of one path part. Keeps only the last `*` to fall back to, so the time is at most the product of the lengths.
 fn part_matches(pattern: &str, part: &str) -> bool {
+    if pattern == "*" || !pattern.contains(['*', '?', '[']) {
+        return pattern == "*" || pattern == part;
+    }
     let (pattern, part): (Vec<char>, Vec<char>) =
         (pattern.chars().collect(), part.chars().collect());
     let (mut p, mut t) = (0, 0);

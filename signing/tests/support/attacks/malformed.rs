@@ -1,7 +1,7 @@
 //! Endless, deep, ambiguous and impossible files.
 
 use pishtar_signing::key::RoleKeys;
-use pishtar_signing::metadata::{Delegations, Succinct};
+use pishtar_signing::metadata::{Delegations, PathPattern, Scope, Succinct};
 
 use super::*;
 
@@ -168,6 +168,17 @@ pub(super) const ATTACKS: &[&Attack] = &[
                     name_prefix: "bin".to_owned(),
                     extra: Default::default(),
                 });
+            });
+        },
+    ),
+    &malformed(
+        "patterns-without-end",
+        "A delegation with so many patterns that comparing a path with all of them takes for ever.",
+        "3.targets.json is malformed: field `roles`: more than 4096 path patterns or hash prefixes in one role",
+        |it| {
+            delegations(it, |d| {
+                let patterns = (0..=4096).map(|n| PathPattern(n.to_string()));
+                d.roles[0].scope = Scope::Paths(patterns.collect());
             });
         },
     ),
