@@ -64,6 +64,13 @@ pub enum Request {
         /// What.
         change: Change,
     },
+    /// Begin to verify every stored byte again, unless that is being done.
+    Scrub {
+        /// Most bytes per second.
+        bytes_per_second: Option<u64>,
+    },
+    /// How far the last scrub is.
+    ScrubStatus,
     /// Events numbered `since` and later.
     Events {
         /// First event number wanted.
@@ -255,6 +262,8 @@ async fn reply(request: Request, handle: &Handle) -> Vec<u8> {
                 Err(error) => Answer::Error(format!("the node failed at it: {error}")),
             })
         }
+        Request::Scrub { bytes_per_second } => encode(&Answer::Ok(handle.scrub(bytes_per_second))),
+        Request::ScrubStatus => encode(&Answer::Ok(handle.scrub_status())),
         Request::Events { since } => encode(&Answer::Ok(handle.events_since(since))),
     }
 }

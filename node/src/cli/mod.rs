@@ -16,6 +16,7 @@ use crate::{
 mod ask;
 mod choose;
 mod run;
+mod scrub;
 
 /// Brings a country's school lessons to where there is no internet.
 #[derive(Debug, Parser)]
@@ -51,6 +52,8 @@ enum Command {
     Unfollow(choose::UnfollowArgs),
     /// Keep a lesson and never remove it to make room
     Pin(choose::LessonArgs),
+    /// Verify every stored byte again; what is damaged is fetched again from neighbours
+    Scrub(scrub::ScrubArgs),
     /// Let a pinned lesson be removed again when room is needed
     Unpin(choose::LessonArgs),
     /// The ministry's workshop: keys, lessons, signatures, the published folder
@@ -92,6 +95,7 @@ pub fn main() -> ExitCode {
         Command::Follow(args) => choose::follow(&args),
         Command::Unfollow(args) => choose::unfollow(&args),
         Command::Pin(args) => choose::pin(&args),
+        Command::Scrub(args) => scrub::scrub(&args),
         Command::Unpin(args) => choose::unpin(&args),
         Command::Ministry(command) => ministry::run(command).map_err(Into::into),
         Command::School(command) => school::run(command).map_err(Into::into),

@@ -82,7 +82,7 @@ pub(super) fn collect(args: CollectArgs) -> anyhow::Result<()> {
     runtime()?.block_on(collector::collect(args))
 }
 
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -161,7 +161,7 @@ fn init_log() {
 }
 
 /// Reads `20GB`, `512MiB`, `1000` (bytes).
-fn parse_size(text: &str) -> Result<u64, String> {
+pub(super) fn parse_size(text: &str) -> Result<u64, String> {
     let wrong = || {
         format!(
             "{text:?} is not a size; write a number with kB, MB, GB, TB, KiB, MiB or GiB, for example 20GB"

@@ -17,7 +17,7 @@ use crate::{
         meta::{self, FileAsk},
         records,
     },
-    store::blobs::Holding,
+    store::blobs::{BlobStore, Holding},
 };
 
 impl Engine {
@@ -181,11 +181,10 @@ impl Engine {
         let shared = self.shared.clone();
         self.feed_later(async move {
             // A store that cannot say counts as empty: the bytes are fetched and verified again.
-            let held = shared
-                .blobs
-                .state(hash, length)
-                .await
-                .map_or(Held::Absent, held);
+            let state = shared.blobs.state(hash, length).await;
+            let held = state.map_or(Held::Absent, |state| {
+                held_where(&shared.blobs, hash, length, state)
+            });
             Input::BlobState { hash, held }
         });
     }
@@ -253,6 +252,14 @@ impl Engine {
 
     fn event(&self, event: &Event) {
         self.note(kind(event), event.to_string());
+    }
+}
+
+/// What the store holds, and whether that is in a published folder.
+pub(super) fn held_where(blobs: &BlobStore, hash: BlobHash, length: u64, holding: Holding) -> Held {
+    match held(holding) {
+        Held::Complete if blobs.is_elsewhere(hash, length) => Held::Referenced,
+        held => held,
     }
 }
 

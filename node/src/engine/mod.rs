@@ -35,6 +35,7 @@ pub(crate) mod disk;
 mod folders;
 mod metadata;
 mod restore;
+pub(crate) mod scrub;
 mod search;
 mod serve;
 pub(crate) mod settings;
@@ -129,6 +130,7 @@ pub async fn start(options: NodeOptions) -> Result<Node, StartError> {
     })?;
     let opened = restore::open(&options, clock).await?;
     let (inputs, input_queue) = mpsc::unbounded_channel();
+    let stop = CancellationToken::new();
     let shared = Arc::new(Shared {
         mesh: Mutex::new(opened.mesh),
         clock,
@@ -146,8 +148,10 @@ pub async fn start(options: NodeOptions) -> Result<Node, StartError> {
         next_demand: AtomicU64::new(1),
         settings: Mutex::new(opened.settings),
         data: opened.data,
+        scrub: Default::default(),
+        stop: stop.clone(),
+        tasks: TaskTracker::new(),
     });
-    let stop = CancellationToken::new();
     let handle = Handle::new(shared.clone());
     let control = ControlSocket::bind(&options.data).map_err(|cause| StartError::Control {
         folder: options.data.clone(),
@@ -167,7 +171,7 @@ pub async fn start(options: NodeOptions) -> Result<Node, StartError> {
         search,
         removals,
         shared: shared.clone(),
-        tasks: TaskTracker::new(),
+        tasks: shared.tasks.clone(),
         stop: stop.clone(),
         ranges: BTreeMap::new(),
         server: serve::server(&shared, &folders, holdings.subscribe(), limits),
@@ -234,6 +238,7 @@ impl Engine {
         self.watch_records();
         self.keep_house();
         self.watch_disk();
+        self.watch_damage();
         self.perform_all();
         loop {
             let deadline = self.shared.mesh().next_deadline(self.shared.clock.now());

@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 use super::{
     NodeOptions,
-    actions::held,
+    actions::held_where,
     clock::{BUILT, Clock},
     settings::{Settings, SettingsError},
 };
@@ -202,6 +202,11 @@ pub(super) async fn open(options: &NodeOptions, clock: Clock) -> Result<Opened, 
         .states(|hash| catalog.file(hash).map(|(_, file)| file.length))
         .await
         .map_err(|error| store_error("lesson", &blobs_folder, error.to_string()))?;
+    let stored = states.into_iter().filter_map(|(hash, holding)| {
+        let (_, file) = catalog.file(&hash)?;
+        Some((hash, held_where(&blobs, hash, file.length, holding)))
+    });
+    let stored = stored.collect();
     let unnamed = blobs
         .unnamed(|hash| catalog.file(hash).is_some())
         .await
@@ -216,12 +221,7 @@ pub(super) async fn open(options: &NodeOptions, clock: Clock) -> Result<Opened, 
         publishers,
         damaged,
         catalog,
-        blobs: Some(
-            states
-                .into_iter()
-                .map(|(hash, holding)| (hash, held(holding)))
-                .collect(),
-        ),
+        blobs: Some(stored),
         unnamed,
         records: records_state(&records),
     };
@@ -245,6 +245,54 @@ pub(super) async fn open(options: &NodeOptions, clock: Clock) -> Result<Opened, 
         index,
         trust,
     })
+}
+
+/// The lesson store of a node that does not run, with the catalogue that names its files.
+pub(super) struct OpenedStore {
+    _lock: FolderLock,
+    folder: PathBuf,
+    pub(super) catalog: Catalog,
+    pub(super) blobs: BlobStore,
+}
+
+/// Opens only what it takes to look at stored lessons.
+pub(super) async fn open_store(data: &Path) -> Result<OpenedStore, StartError> {
+    let not_there = |cause| StartError::Folder {
+        path: data.to_owned(),
+        cause,
+    };
+    let data = fs::canonicalize(data).map_err(not_there)?;
+    let lock = lock(&data)?;
+    let trust = TrustStore::open(data.join("trust"))?;
+    let (_, catalog) = restore_publishers(&trust, &data)?;
+    let folder = data.join("blobs");
+    let blobs = BlobStore::open(&folder).await;
+    let blobs = blobs.map_err(|error| StartError::Store {
+        store: "lesson",
+        folder: folder.clone(),
+        cause: error.to_string(),
+    })?;
+    Ok(OpenedStore {
+        _lock: lock,
+        folder,
+        catalog,
+        blobs,
+    })
+}
+
+impl OpenedStore {
+    pub(super) fn failed(&self, error: &impl ToString) -> StartError {
+        StartError::Store {
+            store: "lesson",
+            folder: self.folder.clone(),
+            cause: error.to_string(),
+        }
+    }
+
+    pub(super) async fn close(self) -> Result<(), StartError> {
+        let closed = self.blobs.shutdown().await;
+        closed.map_err(|error| self.failed(&error))
+    }
 }
 
 /// Acknowledgements count only when the ministry's current collection key signed them.

@@ -14,9 +14,15 @@ use pishtar_catalog::{BlobHash, Lesson, LessonId, MINISTRY};
 use pishtar_mesh::{DemandId, Input, Mesh, learner::LearnerEvent};
 use pishtar_signing::record::Recipients;
 use tokio::sync::mpsc;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    engine::{clock::Clock, disk, settings::Settings},
+    engine::{
+        clock::Clock,
+        disk,
+        scrub::{self, Scrub, ScrubStatus},
+        settings::Settings,
+    },
     net::{NetHandle, ids},
     search::Search,
     store::{
@@ -65,6 +71,11 @@ pub(crate) struct Shared {
     pub(crate) settings: Mutex<Settings>,
     /// The data folder.
     pub(crate) data: PathBuf,
+    pub(crate) scrub: Scrub,
+    /// Ends whatever runs beside the engine.
+    pub(crate) stop: CancellationToken,
+    /// What runs beside the engine and must have ended before the stores close.
+    pub(crate) tasks: TaskTracker,
 }
 
 impl Shared {
@@ -311,6 +322,18 @@ impl Handle {
         Ok(Saved {
             records: saved.records.len(),
         })
+    }
+
+    /// Begins to verify every stored byte again, at most `bytes_per_second` of them, unless that is
+    /// being done; says how far it is.
+    pub fn scrub(&self, bytes_per_second: Option<u64>) -> ScrubStatus {
+        scrub::start(&self.shared, bytes_per_second);
+        self.scrub_status()
+    }
+
+    /// How far the last scrub is.
+    pub fn scrub_status(&self) -> ScrubStatus {
+        scrub::status(&self.shared)
     }
 
     /// Events numbered `since` and later, oldest first; only the newest are kept.

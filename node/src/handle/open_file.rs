@@ -17,6 +17,9 @@ const STEP_BYTES: u64 = 256 * 1024;
 /// enough ranges to keep several neighbours busy.
 const WINDOW_BYTES: u64 = 8 * 1024 * 1024;
 
+/// Times that one step is fetched again because it turned out to be damaged; then the disk is past help.
+const MAX_ATTEMPTS: u32 = 64;
+
 /// A file that a trusted catalogue names, open for reading.
 #[derive(Clone)]
 pub struct OpenFile {
@@ -123,25 +126,30 @@ impl Reader {
         (position < end).then_some(position..end)
     }
 
+    /// Waits for what is still on its way. What turns out to be damaged is fetched again, and waited for.
     async fn read(&mut self, step: Range<u64>) -> io::Result<Bytes> {
         let hash = self.demand.hash;
-        let held = self
-            .blobs
-            .holds_chunks(hash, &chunk_ranges(&step, self.length))
-            .await;
-        if !held || self.demand.is_open() {
-            self.demand.move_to(step.start, self.end);
-        }
-        if !held {
-            self.blobs
-                .wait_for(hash, self.length, &step)
+        let chunks = chunk_ranges(&step, self.length);
+        for attempt in 1.. {
+            let held = self.blobs.holds_chunks(hash, &chunks).await;
+            if !held || self.demand.is_open() {
+                self.demand.move_to(step.start, self.end);
+            }
+            if !held {
+                self.blobs.wait_for(hash, self.length, &step).await;
+            }
+            match self
+                .blobs
+                .read_to_vec(hash, self.length, step.clone())
                 .await
-                .map_err(io::Error::other)?;
+            {
+                Ok(bytes) => return Ok(bytes.into()),
+                Err(error) if attempt >= MAX_ATTEMPTS => return Err(error),
+                Err(error) if !self.blobs.is_damaged(hash, &chunks) => return Err(error),
+                // It is noted by now: the next look does not find it held.
+                Err(_) => {}
+            }
         }
-        Ok(self
-            .blobs
-            .read_to_vec(hash, self.length, step)
-            .await?
-            .into())
+        unreachable!("the last attempt returns")
     }
 }

@@ -2,10 +2,13 @@
 //!
 //! Nothing enters unverified and nothing leaves unverified. What is lost here is fetched again.
 
+mod damage;
+mod examine;
 mod hold;
 pub(crate) mod read;
 mod receive;
 mod remove;
+mod repair;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -31,11 +34,15 @@ use thiserror::Error;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
-use self::{hold::Holds, remove::Remover};
+use self::{damage::Damage, hold::Holds, remove::Remover};
 pub use self::{
+    examine::Pace,
     receive::ReceiveError,
     verify::{GROUP_BYTES, chunk_ranges},
 };
+
+/// Blobs up to this length live in the store's table (its default).
+const MAX_INLINE_BYTES: u64 = 16 * 1024;
 
 /// What the store holds of a blob.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +106,7 @@ struct Inner {
     data: PathBuf,
     holds: Arc<Holds>,
     remover: Arc<Remover>,
+    damage: Damage,
     settling: TaskTracker,
     tidy: JoinHandle<()>,
 }
@@ -137,12 +145,16 @@ impl BlobStore {
             data,
             holds,
             remover,
+            damage: Damage::new(damage::markers(&root)),
             settling: TaskTracker::new(),
             tidy,
         };
-        Ok(BlobStore {
+        let store = BlobStore {
             inner: Arc::new(inner),
-        })
+        };
+        let recalled = store.recall_damage().await;
+        recalled.map_err(|e| failed(e.to_string()))?;
+        Ok(store)
     }
 
     /// What is held of a blob of signed `length` bytes.
@@ -151,6 +163,27 @@ impl BlobStore {
     /// When the store fails.
     pub async fn state(&self, hash: BlobHash, length: u64) -> Result<Holding, BlobError> {
         let hash = to_hash(hash);
+        let held = self.stored(hash, length).await?;
+        let bad = self.inner.damage.of(&hash);
+        if bad.is_empty() {
+            return Ok(held);
+        }
+        let chunks = match held {
+            Holding::Absent => return Ok(Holding::Absent),
+            Holding::Complete => ChunkRanges::all(),
+            Holding::Partial(ranges) => {
+                let chunks = ranges.iter().map(|range| chunk_ranges(range, length));
+                chunks.fold(ChunkRanges::empty(), |all, chunks| all | chunks)
+            }
+        };
+        Ok(match verify::byte_ranges(&(chunks - bad), length) {
+            ranges if ranges.is_empty() => Holding::Absent,
+            ranges => Holding::Partial(ranges),
+        })
+    }
+
+    /// What the store says that it holds, damaged or not.
+    async fn stored(&self, hash: Hash, length: u64) -> Result<Holding, BlobError> {
         match self.fs().status(hash).await.map_err(BlobError::store)? {
             BlobStatus::NotFound if length == 0 && hash == Hash::EMPTY => Ok(Holding::Complete),
             BlobStatus::NotFound => Ok(Holding::Absent),
@@ -209,13 +242,14 @@ impl BlobStore {
         let hold = self.hold(hash);
         drop(begun);
         let received = self
-            .receive(reader, hash, length, &range, &mut progress)
+            .receive_or_repair(reader, hash, length, &range, &mut progress)
             .await;
         let (held, complete) = match self.bits(hash).await {
             Some(bits) => {
-                let wanted = chunk_ranges(&range, length);
+                let bad = self.inner.damage.of(&hash);
+                let wanted = chunk_ranges(&range, length) - bad.clone();
                 let held = verify::byte_ranges(&(&bits.ranges & &wanted), length);
-                (held, bits.is_complete())
+                (held, bits.is_complete() && bad.is_empty())
             }
             None => (Vec::new(), false),
         };
@@ -235,27 +269,69 @@ impl BlobStore {
         }
     }
 
-    /// Waits until all of `range` is held.
-    ///
-    /// # Errors
-    /// When the entry of the blob cannot be read.
-    pub async fn wait_for(
+    async fn receive_or_repair<R: AsyncRead + Unpin>(
         &self,
-        hash: BlobHash,
+        reader: &mut R,
+        hash: Hash,
         length: u64,
         range: &Range<u64>,
-    ) -> Result<(), BlobError> {
+        progress: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<(), ReceiveError> {
+        let bad = self.inner.damage.of(&hash);
+        if bad.is_empty() {
+            return self.receive(reader, hash, length, range, progress).await;
+        }
+        let complete = self.bits(hash).await.is_some_and(|bits| bits.is_complete());
+        if complete {
+            return self.repair(reader, hash, length, range).await;
+        }
+        // Into a partial blob everything is written, also over what it has.
+        let received = self.receive(reader, hash, length, range, progress).await;
+        if received.is_ok() {
+            let chunks = chunk_ranges(range, length);
+            self.inner.damage.repaired(&hash, &chunks);
+        }
+        received
+    }
+
+    /// Waits until all of `range` is held. A blob whose files are gone counts as damaged from then on.
+    pub async fn wait_for(&self, hash: BlobHash, length: u64, range: &Range<u64>) {
         let wanted = chunk_ranges(&verify::align(range, length), length);
-        let hold = self.hold(to_hash(hash));
-        let found = hold.wait_until(|bits| is_held(&bits.ranges, &wanted, length));
-        match found.await {
-            Some(_) => Ok(()),
-            None => Err(BlobError::Store("an entry cannot be read".to_owned())),
+        let hash = to_hash(hash);
+        let remover = &self.inner.remover;
+        loop {
+            // What waits must not keep a removal from ending.
+            remover.stays(&hash).await;
+            let hold = self.hold(hash);
+            let arrived = async {
+                let found = hold.wait_until(|bits| is_held(&bits.ranges, &wanted, length));
+                if found.await.is_none() {
+                    return false;
+                }
+                self.inner.damage.until_good(&hash, &wanted).await;
+                true
+            };
+            let arrived = tokio::select! {
+                arrived = arrived => arrived,
+                () = remover.leaves(&hash) => continue,
+            };
+            if arrived {
+                return;
+            }
+            drop(hold);
+            if self.wake(hash).await.is_none() {
+                // Its files are gone: nothing of it is held, and it is removed and fetched anew.
+                self.inner.damage.add(hash, &ChunkRanges::all());
+                remover.leaves(&hash).await;
+            }
         }
     }
 
     /// Whether all of these chunks are held; wakes the entry.
     pub(crate) async fn holds_chunks(&self, hash: BlobHash, wanted: &ChunkRanges) -> bool {
+        if self.is_damaged(hash, wanted) {
+            return false;
+        }
         let hash = to_hash(hash);
         let _awake = self.hold(hash);
         let bits = self.bits(hash).await;
@@ -308,6 +384,15 @@ impl BlobStore {
         let hashes = hashes.iter().copied().map(to_hash).collect();
         let gone = self.remove_hashes(hashes).await?;
         Ok(gone.iter().map(|hash| BlobHash(*hash.as_bytes())).collect())
+    }
+
+    /// Does a complete blob of this length lie outside the store, in a published folder?
+    pub fn is_elsewhere(&self, hash: BlobHash, length: u64) -> bool {
+        let own = self
+            .inner
+            .data
+            .join(format!("{}.data", to_hash(hash).to_hex()));
+        length > MAX_INLINE_BYTES && !own.exists()
     }
 
     /// Blobs that are not `named`, with the bytes that they take on the disk at most.

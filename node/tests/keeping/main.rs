@@ -1,5 +1,6 @@
 //! What a device keeps, with real nodes and real folders: choices, the hard quota, pins.
 
+mod damage;
 mod world;
 
 use std::{

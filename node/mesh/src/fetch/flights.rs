@@ -158,7 +158,10 @@ impl Fetch {
         match result {
             Ok(()) => cx.ledger.account(flight.peer).succeeded(),
             // What was cancelled on our side says nothing about the peer.
-            Err(FetchFailure::LocalDisk(reason)) => self.disk_failed(cx, reason),
+            Err(FetchFailure::LocalDisk(reason)) => {
+                self.disk_failed(cx, reason);
+                self.look_again(cx, flight.file);
+            }
             Err(_) if flight.cancelled => {}
             Err(failure) => self.failed(cx, &flight, failure),
         }
@@ -346,6 +349,13 @@ impl Fetch {
         for request in others {
             self.cancel(cx, request);
         }
+    }
+
+    /// Verified bytes were counted that did not reach the disk: the store says what it has.
+    fn look_again(&mut self, cx: &mut Cx<'_>, ix: FileIx) {
+        let file = self.inventory.file(ix);
+        let (hash, length) = (file.hash, file.length);
+        cx.desk.push(Output::InspectBlob { hash, length });
     }
 
     fn disk_failed(&mut self, cx: &mut Cx<'_>, reason: String) {

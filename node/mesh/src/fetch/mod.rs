@@ -183,7 +183,12 @@ impl Fetch {
         let before = self.inventory.file(ix).held_bytes();
         if held == Held::Absent {
             self.stop(cx, ix);
-            let bytes = self.inventory.file(ix).counted_bytes();
+            let file = self.inventory.file(ix);
+            let bytes = match file.holding {
+                Holding::Referenced => 0,
+                // The store may hold more than it says now that it is damaged.
+                _ => file.length,
+            };
             self.inventory.leave(hash, bytes);
             cx.desk.push(Output::RemoveBlob { hash });
         } else {

@@ -66,29 +66,52 @@ impl BlobStore {
         Ok(bytes)
     }
 
-    /// The parts of a blob in the order of the iroh-blobs protocol, verified as they are read.
+    /// The parts of a blob in the order of the iroh-blobs protocol, verified as they are read. What does
+    /// not verify is noted as damaged.
     pub(crate) fn encoded(
         &self,
         hash: BlobHash,
         chunks: ChunkRanges,
     ) -> impl Stream<Item = io::Result<Encoded>> + Send + use<> {
-        let items = self.fs().export_bao(to_hash(hash), chunks).stream();
-        items.map(|item| match item {
-            EncodedItem::Size(size) => Ok(Encoded::Size(size)),
-            EncodedItem::Parent(parent) => {
-                let mut pair = [0; 64];
-                pair[..32].copy_from_slice(parent.pair.0.as_bytes());
-                pair[32..].copy_from_slice(parent.pair.1.as_bytes());
-                Ok(Encoded::Pair(pair))
+        let hash = to_hash(hash);
+        let store = self.clone();
+        let mut at = chunks
+            .boundaries()
+            .first()
+            .map_or(0, |chunk| chunk.to_bytes());
+        let items = self.fs().export_bao(hash, chunks).stream();
+        items.then(move |item| {
+            if let EncodedItem::Leaf(leaf) = &item {
+                at = leaf.offset + leaf.data.len() as u64;
             }
-            EncodedItem::Leaf(leaf) => Ok(Encoded::Group {
-                offset: leaf.offset,
-                data: leaf.data,
-            }),
-            EncodedItem::Done => Ok(Encoded::End),
-            EncodedItem::Error(EncodeError::Io(error)) => Err(error),
-            EncodedItem::Error(error) => Err(damaged(&error.to_string())),
+            // Only an error needs the store.
+            let failed = matches!(item, EncodedItem::Error(_)).then(|| (store.clone(), at));
+            async move {
+                if let (EncodedItem::Error(error), Some((store, at))) = (&item, failed) {
+                    store.note_failure(hash, at, error).await;
+                }
+                part(item)
+            }
         })
+    }
+}
+
+fn part(item: EncodedItem) -> io::Result<Encoded> {
+    match item {
+        EncodedItem::Size(size) => Ok(Encoded::Size(size)),
+        EncodedItem::Parent(parent) => {
+            let mut pair = [0; 64];
+            pair[..32].copy_from_slice(parent.pair.0.as_bytes());
+            pair[32..].copy_from_slice(parent.pair.1.as_bytes());
+            Ok(Encoded::Pair(pair))
+        }
+        EncodedItem::Leaf(leaf) => Ok(Encoded::Group {
+            offset: leaf.offset,
+            data: leaf.data,
+        }),
+        EncodedItem::Done => Ok(Encoded::End),
+        EncodedItem::Error(EncodeError::Io(error)) => Err(error),
+        EncodedItem::Error(error) => Err(damaged(&error.to_string())),
     }
 }
 

@@ -60,19 +60,28 @@ impl BlobStore {
         range: &Range<u64>,
         progress: &mut (dyn FnMut(u64) + Send),
     ) -> Result<(), ReceiveError> {
-        let mut claimed = [0; 8];
-        read_exact(reader, &mut claimed).await?;
-        let size = match NonZeroU64::new(length) {
-            Some(size) if u64::from_le_bytes(claimed) == length => size,
-            _ => return Err(ReceiveError::WrongBytes),
-        };
+        let size = read_length(reader, length).await?;
         let handle = self.fs().import_bao(hash, size, QUEUE).await;
         let mut sink = Sink::new(handle.map_err(|e| ReceiveError::Store(e.to_string()))?);
         let verifier = Verifier::new(*hash.as_bytes(), length, range);
         let received = receive_parts(reader, verifier, &mut sink, progress).await;
         // What verified before an error is stored all the same.
         let stored = sink.finish().await;
-        received.and(stored)
+        // A failing disk matters more than the sender's faults: what was counted may not be stored.
+        stored.and(received)
+    }
+}
+
+/// Reads the sender's word about the length, which must be the signed one.
+pub(super) async fn read_length<R: AsyncRead + Unpin>(
+    reader: &mut R,
+    length: u64,
+) -> Result<NonZeroU64, ReceiveError> {
+    let mut claimed = [0; 8];
+    read_exact(reader, &mut claimed).await?;
+    match NonZeroU64::new(length) {
+        Some(size) if u64::from_le_bytes(claimed) == length => Ok(size),
+        _ => Err(ReceiveError::WrongBytes),
     }
 }
 
@@ -112,7 +121,7 @@ async fn receive_parts<R: AsyncRead + Unpin>(
     Ok(())
 }
 
-async fn read_exact<R: AsyncRead + Unpin>(
+pub(super) async fn read_exact<R: AsyncRead + Unpin>(
     reader: &mut R,
     bytes: &mut [u8],
 ) -> Result<(), ReceiveError> {

@@ -18,7 +18,7 @@ use iroh_blobs::{
     store::{GcConfig, ProtectOutcome},
 };
 use tokio::{
-    sync::{Mutex as AsyncMutex, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock},
+    sync::{Mutex as AsyncMutex, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, watch},
     time,
 };
 
@@ -37,6 +37,8 @@ pub(super) struct Remover {
     plan: Mutex<Plan>,
     /// One removal at a time.
     removing: AsyncMutex<()>,
+    /// What is to be removed: who waits for bytes of it lets go meanwhile.
+    leaving: watch::Sender<HashSet<Hash>>,
 }
 
 #[derive(Default)]
@@ -58,6 +60,25 @@ impl Remover {
             keep.insert(hash);
         }
         gate
+    }
+
+    /// Waits until this blob is to be removed.
+    pub(super) async fn leaves(&self, hash: &Hash) {
+        // The sender lives as long as this.
+        let _ = self
+            .leaving
+            .subscribe()
+            .wait_for(|all| all.contains(hash))
+            .await;
+    }
+
+    /// Waits until this blob is not being removed.
+    pub(super) async fn stays(&self, hash: &Hash) {
+        let _ = self
+            .leaving
+            .subscribe()
+            .wait_for(|all| !all.contains(hash))
+            .await;
     }
 
     pub(super) fn gc_config(self: Arc<Remover>) -> GcConfig {
@@ -100,6 +121,7 @@ struct PlanGuard<'a>(&'a Remover);
 impl Drop for PlanGuard<'_> {
     fn drop(&mut self) {
         *self.0.plan() = Plan::None;
+        self.0.leaving.send_modify(HashSet::clear);
     }
 }
 
@@ -117,6 +139,7 @@ impl BlobStore {
         let remover = &self.inner.remover;
         let _turn = remover.removing.lock().await;
         let _withdraw = PlanGuard(remover);
+        remover.leaving.send_modify(|all| all.extend(hashes));
         let removal = async {
             let hashes = self.unused(hashes).await;
             self.make_plan(&hashes).await?;
@@ -132,6 +155,9 @@ impl BlobStore {
             let drop_all =
                 move |data: &Path| gone.iter().try_for_each(|h| settle::drop_all(data, h));
             self.with_files(drop_all).await?;
+            hashes
+                .iter()
+                .for_each(|hash| self.inner.damage.forget(hash));
             Ok(hashes)
         };
         let removed = time::timeout(DEADLINE, removal).await;

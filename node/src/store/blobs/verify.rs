@@ -19,7 +19,7 @@ use bao_tree::{
 /// A chunk group: 16 chunks of 1 KiB, the unit of verification.
 pub const GROUP_BYTES: u64 = 16 * 1024;
 const CHUNK_BYTES: u64 = 1024;
-const BLOCK_SIZE: BlockSize = BlockSize::from_chunk_log(4);
+pub(super) const BLOCK_SIZE: BlockSize = BlockSize::from_chunk_log(4);
 
 /// Bytes of a hash pair.
 pub(super) const PAIR_BYTES: usize = 64;
