@@ -207,8 +207,9 @@ pub(super) async fn open(options: &NodeOptions, clock: Clock) -> Result<Opened, 
         Some((hash, held_where(&blobs, hash, file.length, holding)))
     });
     let stored = stored.collect();
+    // A publisher whose state does not read names files too: they wait until it is seeded again.
     let unnamed = blobs
-        .unnamed(|hash| catalog.file(hash).is_some())
+        .unnamed(|hash| !damaged.is_empty() || catalog.file(hash).is_some())
         .await
         .map_err(|error| store_error("lesson", &blobs_folder, error.to_string()))?;
     if !unnamed.is_empty() {
@@ -264,7 +265,7 @@ pub(super) async fn open_store(data: &Path) -> Result<OpenedStore, StartError> {
     let data = fs::canonicalize(data).map_err(not_there)?;
     let lock = lock(&data)?;
     let trust = TrustStore::open(data.join("trust"))?;
-    let (_, catalog) = restore_publishers(&trust, &data)?;
+    let catalog = restore_publishers(&trust, &data)?.catalog;
     let folder = data.join("blobs");
     let blobs = BlobStore::open(&folder).await;
     let blobs = blobs.map_err(|error| StartError::Store {
