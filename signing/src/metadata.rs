@@ -19,7 +19,9 @@ mod time;
 pub use delegation::{DelegatedRole, Delegations, MAX_PATTERNS, PathPattern, Scope, Succinct};
 pub use envelope::{Document, Envelope, Header, MetadataError};
 pub use issued::{ISSUED, issued, set_issued};
-pub use name::{MAX_ROLE_NAME, MAX_TARGET_PATH, NameError, RoleName, TargetPath};
+pub use name::{
+    MAX_ENCODED_ROLE_NAME, MAX_ROLE_NAME, MAX_TARGET_PATH, NameError, RoleName, TargetPath,
+};
 pub use time::{format_utc, parse_utc};
 
 /// The specification version that we write.
@@ -149,24 +151,30 @@ impl Hashes {
 
     /// Whether `bytes` have every hash listed here that we can compute, and at least one is such.
     pub fn match_bytes(&self, bytes: &[u8]) -> bool {
-        self.match_digests(&Sha256::digest(bytes).into(), &Sha512::digest(bytes).into())
+        let sha512 = self.has_sha512().then(|| Sha512::digest(bytes).into());
+        self.match_digests(&Sha256::digest(bytes).into(), sha512.as_ref())
     }
 
-    /// The same for bytes of which only the digests are at hand.
-    pub fn match_digests(&self, sha256: &[u8; 32], sha512: &[u8; 64]) -> bool {
+    /// The same for bytes of which only the digests are at hand. A SHA-512 that is listed but not at hand does not match.
+    pub fn match_digests(&self, sha256: &[u8; 32], sha512: Option<&[u8; 64]>) -> bool {
         let mut known = 0;
         for (algorithm, expected) in &self.0 {
-            let found: &[u8] = match algorithm.as_str() {
-                "sha256" => sha256,
-                "sha512" => sha512,
+            let found: Option<&[u8]> = match algorithm.as_str() {
+                "sha256" => Some(sha256),
+                "sha512" => sha512.map(|digest| &digest[..]),
                 _ => continue,
             };
-            if !hex::decode(expected).is_ok_and(|expected| expected == found) {
+            if !hex::decode(expected).is_ok_and(|expected| Some(&expected[..]) == found) {
                 return false;
             }
             known += 1;
         }
         known > 0
+    }
+
+    /// Whether a SHA-512 is listed, which costs a second pass over the bytes.
+    pub(crate) fn has_sha512(&self) -> bool {
+        self.0.contains_key("sha512")
     }
 }
 

@@ -31,12 +31,17 @@ impl Source {
             let url = base.to_owned();
             return Err(ClientError::Url { url });
         }
-        let config = ureq::Agent::config_builder()
+        let own_machine = is_loopback(base);
+        let mut config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(CONNECT))
             .timeout_recv_response(Some(ANSWER))
-            .user_agent(concat!("pishtar-tuf-client/", env!("CARGO_PKG_VERSION")))
-            .build();
+            .user_agent(concat!("pishtar-tuf-client/", env!("CARGO_PKG_VERSION")));
+        if own_machine {
+            // A proxy from the environment cannot reach this machine's own addresses.
+            config = config.proxy(None);
+        }
+        let config = config.build();
         Ok(Source {
             agent: config.into(),
             base: base.trim_end_matches('/').to_owned(),
@@ -100,6 +105,19 @@ impl Answer {
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ClientError> {
         let read = self.reader.read(buffer);
         read.map_err(|error| network(&self.url, error))
+    }
+}
+
+fn is_loopback(base: &str) -> bool {
+    let rest = base.trim_start_matches("http://");
+    let authority = rest.split('/').next().unwrap_or_default();
+    match authority.strip_prefix('[') {
+        Some(ip6) => ip6.starts_with("::1]"),
+        None => {
+            let host = authority.split(':').next().unwrap_or_default();
+            let ip4: Option<std::net::Ipv4Addr> = host.parse().ok();
+            host == "localhost" || ip4.is_some_and(|ip| ip.is_loopback())
+        }
     }
 }
 

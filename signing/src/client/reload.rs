@@ -1,8 +1,11 @@
 //! Own state of a client that keeps only the newest file of each role, as the specification lays it out.
 
+use sha2::{Digest as _, Sha512};
+
 use crate::metadata::{Envelope, RoleName, Snapshot, Timestamp};
 
 use super::set::{Reach, TrustedSnapshot, TrustedTargets, TrustedTimestamp};
+use super::verify::Held;
 use super::{
     MAX_SNAPSHOT_BYTES, MAX_TIMESTAMP_BYTES, MetaFile, MetaRole, TrustError, TrustedSet, verify,
 };
@@ -73,8 +76,13 @@ impl TrustedSet {
         let Ok(signers) = checked else {
             return Ok(false);
         };
+        // The timestamp that lists it may be another by now; which hashes that one gives is not known yet.
+        let sha512 = Some(Sha512::digest(bytes).into());
         self.snapshot = Some(TrustedSnapshot {
-            held: verify::summary(&envelope, bytes, signers),
+            held: Held {
+                sha512,
+                ..verify::summary(&envelope, bytes, signers)
+            },
             meta: envelope.document.meta,
         });
         Ok(true)

@@ -354,7 +354,7 @@ impl TrustedSet {
                 });
             }
         }
-        let held = verify::summary(&envelope, bytes, signers);
+        let held = verify::listed_summary(&envelope, meta, bytes, signers);
         self.snapshot = Some(TrustedSnapshot {
             held,
             meta: envelope.document.meta,
@@ -374,7 +374,7 @@ impl TrustedSet {
         let signers = verify::check_threshold(file, &envelope, authority)?;
         verify::check_version(file, meta.version, envelope.document.version)?;
         Ok((
-            verify::summary(&envelope, bytes, signers),
+            verify::listed_summary(&envelope, meta, bytes, signers),
             envelope.document,
         ))
     }

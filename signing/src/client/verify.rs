@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256, Sha512};
 
 use crate::UnixSeconds;
 use crate::key::{KeyId, PublicKey, RoleKeys, Signers};
-use crate::metadata::{Document, Envelope, FileMeta, issued};
+use crate::metadata::{Document, Envelope, FileMeta, Hashes, issued};
 
 use super::{MetaFile, MetaRole, Policy, TrustError};
 
@@ -16,7 +16,8 @@ pub(super) struct Held {
     pub(super) version: u64,
     pub(super) length: u64,
     pub(super) sha256: [u8; 32],
-    pub(super) sha512: [u8; 64],
+    /// Taken only where the listing file gives one.
+    pub(super) sha512: Option<[u8; 64]>,
     pub(super) expires: UnixSeconds,
     /// When the publisher says that it was made.
     pub(super) issued: Option<UnixSeconds>,
@@ -75,10 +76,24 @@ pub(super) fn summary<T: Document>(envelope: &Envelope<T>, bytes: &[u8], signers
         version: header.version,
         length: bytes.len() as u64,
         sha256: Sha256::digest(bytes).into(),
-        sha512: Sha512::digest(bytes).into(),
+        sha512: None,
         expires: header.expires,
         issued: issued(envelope.document.extra()),
         signers,
+    }
+}
+
+/// The same for a file whose listing gives perhaps a SHA-512, which is then kept as well.
+pub(super) fn listed_summary<T: Document>(
+    envelope: &Envelope<T>,
+    meta: &FileMeta,
+    bytes: &[u8],
+    signers: Signers,
+) -> Held {
+    let listed = meta.hashes.as_ref().is_some_and(Hashes::has_sha512);
+    Held {
+        sha512: listed.then(|| Sha512::digest(bytes).into()),
+        ..summary(envelope, bytes, signers)
     }
 }
 
@@ -113,7 +128,7 @@ pub(super) fn is_listed(held: &Held, meta: &FileMeta) -> bool {
         && meta
             .hashes
             .as_ref()
-            .is_none_or(|hashes| hashes.match_digests(&held.sha256, &held.sha512))
+            .is_none_or(|hashes| hashes.match_digests(&held.sha256, held.sha512.as_ref()))
 }
 
 /// TUF 5.5.4, 5.6.4: the version inside is the version promised.

@@ -37,6 +37,46 @@ fn unknown_keys_are_kept_and_never_verify() {
     assert!(PublicKey::from_json(object(json!({"keytype": "ed25519"}))).is_err());
 }
 
+/// Keys that python-tuf wrote, by their type.
+fn foreign_keys(keytype: &str) -> Vec<Map<String, Value>> {
+    let root = include_str!("../../tests/data/python-tuf/1.root.json");
+    let root: Value = serde_json::from_str(root).unwrap();
+    let keys = root["signed"]["keys"].as_object().unwrap().values();
+    keys.filter(|key| key["keytype"] == keytype)
+        .map(|key| object(key.clone()))
+        .collect()
+}
+
+#[test]
+fn one_key_is_one_key_in_every_scheme_and_spelling() {
+    let rsa = foreign_keys("rsa").remove(0);
+    let plain = PublicKey::from_json(rsa.clone()).unwrap();
+    for scheme in ["rsassa-pss-sha512", "rsa-pkcs1v15-sha256"] {
+        let mut other = rsa.clone();
+        other["scheme"] = scheme.into();
+        let other = PublicKey::from_json(other).unwrap();
+        assert!(other.is_usable() && other.id() != plain.id());
+        assert_eq!(other.identity, plain.identity, "{scheme}");
+    }
+    let ecdsa = foreign_keys("ecdsa").remove(0);
+    let plain = PublicKey::from_json(ecdsa.clone()).unwrap();
+    let pem = ecdsa["keyval"]["public"].as_str().unwrap();
+    let Material::Ecdsa { point, .. } = &plain.material else {
+        panic!("not on a curve")
+    };
+    for spelling in [format!("\n{}\n\n", pem.trim()), hex::encode(point)] {
+        let mut other = ecdsa.clone();
+        other["keytype"] = "ecdsa-sha2-nistp256".into();
+        other["keyval"] = json!({"public": spelling});
+        let other = PublicKey::from_json(other).unwrap();
+        assert!(other.is_usable());
+        assert_eq!(other.identity, plain.identity);
+    }
+    let mut other_curve = ecdsa;
+    other_curve["scheme"] = "ecdsa-sha2-nistp384".into();
+    assert!(!PublicKey::from_json(other_curve).unwrap().is_usable());
+}
+
 #[test]
 fn small_order_keys_are_refused() {
     // The identity point verifies anything under the lax rule.

@@ -220,9 +220,22 @@ fn check_unique(signatures: &[Signature]) -> Result<(), MetadataError> {
     })
 }
 
+/// Keys and threshold of a top-level role. What else the role's object holds stays in `roles`.
 fn take_top_role(roles: &mut Object, name: &str) -> Result<RoleKeys, MetadataError> {
     let mut role: Object = fields::take(roles, name)?;
-    fields::take_role_keys(&mut role)
+    let keys = fields::take_role_keys(&mut role)?;
+    if !role.is_empty() {
+        roles.insert(name.to_owned(), role.into());
+    }
+    Ok(keys)
+}
+
+/// What [`take_top_role`] left of an object that was kept, to be filled again.
+fn take_kept(object: &mut Object, name: &str) -> Object {
+    match object.remove(name) {
+        Some(Value::Object(kept)) => kept,
+        _ => Object::new(),
+    }
 }
 
 impl Document for Root {
@@ -230,17 +243,23 @@ impl Document for Root {
 
     fn read(header: Header, mut object: Object) -> Result<Root, MetadataError> {
         let mut roles: Object = fields::take(&mut object, "roles")?;
+        let [root, timestamp, snapshot, targets] = ["root", "timestamp", "snapshot", "targets"]
+            .map(|name| take_top_role(&mut roles, name));
+        let consistent_snapshot = fields::take_optional(&mut object, "consistent_snapshot")?;
+        let keys = fields::take_keys(&mut object)?;
+        if !roles.is_empty() {
+            object.insert("roles".to_owned(), roles.into());
+        }
         Ok(Root {
             spec_version: header.spec_version,
             version: header.version,
             expires: header.expires,
-            consistent_snapshot: fields::take_optional(&mut object, "consistent_snapshot")?
-                .unwrap_or(false),
-            keys: fields::take_keys(&mut object)?,
-            root: take_top_role(&mut roles, "root")?,
-            timestamp: take_top_role(&mut roles, "timestamp")?,
-            snapshot: take_top_role(&mut roles, "snapshot")?,
-            targets: take_top_role(&mut roles, "targets")?,
+            consistent_snapshot: consistent_snapshot.unwrap_or(false),
+            keys,
+            root: root?,
+            timestamp: timestamp?,
+            snapshot: snapshot?,
+            targets: targets?,
             extra: object,
         })
     }
@@ -264,7 +283,7 @@ impl Document for Root {
             self.consistent_snapshot.into(),
         );
         object.insert("keys".to_owned(), fields::keys_to_json(&self.keys));
-        let mut roles = Object::new();
+        let mut roles = take_kept(&mut object, "roles");
         let named = [
             ("root", &self.root),
             ("timestamp", &self.timestamp),
@@ -272,7 +291,7 @@ impl Document for Root {
             ("targets", &self.targets),
         ];
         for (name, keys) in named {
-            let mut role = Object::new();
+            let mut role = take_kept(&mut roles, name);
             fields::put_role_keys(&mut role, keys);
             roles.insert(name.to_owned(), role.into());
         }

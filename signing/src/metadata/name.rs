@@ -6,8 +6,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Longest role name in bytes; keeps the percent-encoded file name below what file systems take.
-pub const MAX_ROLE_NAME: usize = 80;
+/// Longest role name in bytes.
+pub const MAX_ROLE_NAME: usize = 128;
+/// Longest percent-encoded role name in bytes: with version and `.json` it is a file name that every file system takes.
+pub const MAX_ENCODED_ROLE_NAME: usize = 220;
 /// Longest target path in bytes.
 pub const MAX_TARGET_PATH: usize = 1024;
 
@@ -16,7 +18,7 @@ pub const MAX_TARGET_PATH: usize = 1024;
 pub enum NameError {
     /// A role name that is empty, too long, or that of another top-level role.
     #[error(
-        "`{0}` cannot be the name of a targets role: 1 to {MAX_ROLE_NAME} bytes, not root, snapshot or timestamp"
+        "`{0}` cannot be the name of a targets role: 1 to {MAX_ROLE_NAME} bytes, {MAX_ENCODED_ROLE_NAME} escaped, not root, snapshot or timestamp"
     )]
     Role(String),
     /// A target path that is empty or too long.
@@ -47,7 +49,11 @@ impl RoleName {
         {
             return Err(NameError::Role(name));
         }
-        Ok(RoleName(name))
+        let name = RoleName(name);
+        if name.encoded().len() > MAX_ENCODED_ROLE_NAME {
+            return Err(NameError::Role(name.0));
+        }
+        Ok(name)
     }
 
     /// Whether this is the top-level role.

@@ -122,6 +122,25 @@ fn missing_and_wrong_fields_are_named() {
 }
 
 #[test]
+fn fields_that_nobody_knows_survive_reading_and_writing() {
+    let mut signed = read::<Root>(&Ministry::new().files(), "1.root.json").to_signed();
+    signed["x-period"] = json!(7);
+    signed["roles"]["timestamp"]["x-period"] = json!({"days": [1, 2]});
+    signed["roles"]["mirrors"] = json!({"keyids": [], "threshold": 1});
+    for key in signed["keys"].as_object_mut().unwrap().values_mut() {
+        key["x-keyowner"] = json!("@arta");
+    }
+    let written = Root::from_signed(signed.clone()).unwrap().to_signed();
+    assert_eq!(written, signed);
+
+    let mut signed = read::<Targets>(&Ministry::new().files(), "1.targets.json").to_signed();
+    signed["delegations"]["x-note"] = json!("kept");
+    signed["delegations"]["roles"][0]["x-note"] = json!(null);
+    let written = Targets::from_signed(signed.clone()).unwrap().to_signed();
+    assert_eq!(written, signed);
+}
+
+#[test]
 fn hashes_must_all_match_and_one_be_known() {
     let hashes = |list: &[(&str, String)]| {
         Hashes(
@@ -153,9 +172,17 @@ fn role_names_are_percent_encoded_in_file_names() {
     let name = RoleName::new("a/b ë~.").unwrap();
     assert_eq!(name.encoded(), "a%2Fb%20%C3%AB~.");
     assert_eq!(RoleName::decode(&name.encoded()), Some(name));
-    for bad in ["", "root", "snapshot", "timestamp", &"x".repeat(81)] {
-        assert!(RoleName::new(bad).is_err());
+    for bad in [
+        "",
+        "root",
+        "snapshot",
+        "timestamp",
+        &"x".repeat(129),
+        &"ë".repeat(40),
+    ] {
+        assert!(RoleName::new(bad).is_err(), "{bad}");
     }
+    assert!(RoleName::new("x".repeat(128)).is_ok() && RoleName::new("ë".repeat(36)).is_ok());
 }
 
 proptest! {
