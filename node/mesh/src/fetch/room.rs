@@ -16,6 +16,7 @@ use crate::{
     inventory::FileIx,
     io::{Output, Priority},
     peers::Claim,
+    ranges::RangeSet,
 };
 
 /// After room could not be made, nothing is looked through for this long.
@@ -232,20 +233,23 @@ impl Fetch {
         above.max(lacks)
     }
 
-    /// Bytes that may still be stored by cancelled ranges of files that are not active.
+    /// Bytes that may still be stored by cancelled ranges of files that are not active. What several of them
+    /// cover lies on the disk once.
     fn late_bytes(&self) -> u64 {
         if self.flights.len() == self.flying {
             return 0;
         }
-        let late = self
-            .flights
-            .values()
-            .filter(|flight| flight.cancelled && !self.active.contains_key(&flight.file));
-        late.map(|flight| {
+        let mut late: BTreeMap<FileIx, RangeSet> = BTreeMap::new();
+        for flight in self.flights.values() {
+            if !flight.cancelled || self.active.contains_key(&flight.file) {
+                continue;
+            }
             let missing = self.inventory.file(flight.file);
-            missing.missing_within(flight.range.clone()).total()
-        })
-        .sum()
+            for range in missing.missing_within(flight.range.clone()).iter() {
+                late.entry(flight.file).or_default().insert(range);
+            }
+        }
+        late.values().map(RangeSet::total).sum()
     }
 
     /// For whose sake this file is fetched; `None` when nothing may give way to it.
