@@ -88,6 +88,7 @@ impl Session {
         loop {
             match update.next() {
                 Step::Fetch { file, max_bytes } => {
+                    // 5.3.12: as the newest root says.
                     let consistent = update.trusted().consistent_snapshot();
                     let answer = self.ask(&file, max_bytes, consistent)?;
                     let verdict = update.provide(&file, answer);
@@ -133,6 +134,7 @@ impl Session {
                 }
                 SearchStep::Done(found) => {
                     self.set = found.set;
+                    // 5.7.1, 5.7.2
                     let missing = || ClientError::NoSuchTarget { path: path.clone() };
                     let (_, target) = found.target.ok_or_else(missing)?;
                     return Ok((target, consistent));

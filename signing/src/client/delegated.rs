@@ -65,7 +65,7 @@ pub(super) fn authority<'a>(
     })
 }
 
-/// How many bytes of a listed targets file to read.
+/// How many bytes of a listed targets file to read (TUF 5.6.1).
 pub(super) fn most_bytes(meta: &FileMeta) -> u64 {
     meta.length
         .map_or(MAX_TARGETS_BYTES, |length| length.min(MAX_TARGETS_BYTES))

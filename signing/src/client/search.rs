@@ -229,6 +229,7 @@ impl Search {
                 bin.map_err(|problem| TrustError::Malformed { file, problem })?
             ));
         }
+        // 5.6.7.2.2: the next one follows when nothing was found below this one.
         self.pending.extend(children.into_iter().rev());
         Ok(())
     }

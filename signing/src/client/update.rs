@@ -164,6 +164,7 @@ impl Update {
         }
     }
 
+    /// 5.3.1, 5.3.2: one after the other, version N+1 after N, whatever the newest is.
     fn next_root(&self) -> (MetaFile, u64) {
         let version = self.set.root.version.saturating_add(1);
         (MetaFile::new(MetaRole::Root, version), MAX_ROOT_BYTES)
