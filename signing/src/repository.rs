@@ -27,7 +27,7 @@ mod publish;
 mod sign;
 
 pub use error::RepositoryError;
-pub use sign::{Requirement, SignatureStatus};
+pub use sign::{KeyList, Requirement, SignatureStatus};
 
 /// A publisher's metadata: what is published, and drafts on top of it.
 #[derive(Debug, Clone)]

@@ -266,7 +266,7 @@ fn the_status_for_machines_names_what_is_missing_and_the_next_command() {
 }
 
 /// Shell commands that stand for a card: the secret half is in `file`.
-fn openssl(bench: &Bench, kind: &str) -> (PathBuf, String) {
+pub(super) fn openssl(bench: &Bench, kind: &str) -> (PathBuf, String) {
     let folder = bench.dir.parent().unwrap();
     let (secret, public) = (
         folder.join(format!("{kind}.key")),

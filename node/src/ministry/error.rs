@@ -95,6 +95,32 @@ pub enum MinistryError {
         /// Why not.
         reason: String,
     },
+    /// A stick without a ceremony.
+    #[error(
+        "there is nothing to sign on {0}: write it there with `pishtar ministry ceremony export WORKSHOP --to {0}`"
+    )]
+    NoCeremony(String),
+    /// A stick that is damaged or was tampered with.
+    #[error("{path}: {reason}. Nothing of it was signed: export it again onto another stick")]
+    BadStick {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Nobody could be asked.
+    #[error(
+        "{0} was not signed: nobody agreed to it. Run this at a terminal, or say --yes after `ceremony show`"
+    )]
+    NobodyAgreed(String),
+    /// Signatures that do not count.
+    #[error("{refused}{}", if taken.is_empty() { "Nothing was taken".to_owned() } else { format!("The others were taken:\n{taken}") })]
+    RefusedSignatures {
+        /// What was taken, line by line.
+        taken: String,
+        /// What was refused and why.
+        refused: String,
+    },
     /// A change of keys that cannot be.
     #[error("the keys of {role} stay as they are: {reason}")]
     Rotation {
@@ -184,6 +210,8 @@ impl MinistryError {
                 | MinistryError::WhichKey { .. }
                 | MinistryError::Rotation { .. }
                 | MinistryError::NewPassphrase(_)
+                | MinistryError::NoCeremony(_)
+                | MinistryError::NobodyAgreed(_)
                 | MinistryError::Publisher(_)
         )
     }

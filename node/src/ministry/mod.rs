@@ -5,6 +5,7 @@
 //! role behind.
 
 mod add;
+mod ceremony;
 mod device;
 mod error;
 mod files;
@@ -30,6 +31,7 @@ use clap::Subcommand;
 use pishtar_catalog::MINISTRY;
 use pishtar_signing::UnixSeconds;
 
+pub use ceremony::{CeremonyCommand, CeremonySignArgs};
 pub use device::DeviceCommand;
 pub use error::MinistryError;
 pub use init::NewKeysArgs;
@@ -122,6 +124,9 @@ pub enum MinistryCommand {
     /// Key files: make, lock, unlock, look at
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Sign on a machine without network, by carrying files
+    #[command(subcommand)]
+    Ceremony(CeremonyCommand),
     /// Municipalities and schools that publish beside the ministry
     #[command(subcommand)]
     Publisher(PublisherCommand),
@@ -187,6 +192,7 @@ pub fn run(command: MinistryCommand) -> Result<(), MinistryError> {
         }
         MinistryCommand::Rotate(args) => rotate::rotate(&args, now),
         MinistryCommand::Key(command) => keys::run(command),
+        MinistryCommand::Ceremony(command) => ceremony::run(command, now),
         MinistryCommand::Publisher(command) => publisher::run(command, now),
         MinistryCommand::Device(command) => device::run(command, now),
         MinistryCommand::Status { dir, all, json } => {

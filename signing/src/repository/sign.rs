@@ -31,6 +31,17 @@ pub struct Requirement {
     pub missing: Vec<KeyId>,
 }
 
+/// Keys of which some must sign a file.
+#[derive(Debug, Clone)]
+pub struct KeyList {
+    /// Who set it, such as `1.root.json` or `targets`.
+    pub by: String,
+    /// How many distinct keys must sign.
+    pub threshold: u64,
+    /// The keys, by the ids that the metadata use.
+    pub keys: BTreeMap<KeyId, PublicKey>,
+}
+
 impl Requirement {
     /// Whether enough keys signed.
     pub fn is_met(&self) -> bool {
@@ -128,14 +139,45 @@ impl Repository {
         self.status(role).is_some_and(|status| status.is_complete())
     }
 
+    /// Every key list whose threshold the newest file of a role must meet, with the keys themselves.
+    pub fn key_lists(&self, role: &MetaRole) -> Vec<KeyList> {
+        let demands = self.demands(role).into_iter();
+        let list = |demand: Demand<'_>| {
+            let listed = demand.role.keyids.iter();
+            KeyList {
+                keys: listed
+                    .filter_map(|id| Some((id.clone(), demand.keys.get(id)?.clone())))
+                    .collect(),
+                by: demand.by,
+                threshold: demand.role.threshold,
+            }
+        };
+        demands.map(list).collect()
+    }
+
     /// Every key whose signature the newest file of a role may carry, by the ids that the metadata use.
     pub fn signers(&self, role: &MetaRole) -> BTreeMap<KeyId, PublicKey> {
-        let demands = self.demands(role);
-        let ids = demands
-            .iter()
-            .flat_map(|demand| demand.role.keyids.iter().map(|id| (id, demand.keys)));
-        ids.filter_map(|(id, keys)| Some((id.clone(), keys.get(id)?.clone())))
-            .collect()
+        let lists = self.key_lists(role).into_iter();
+        lists.flat_map(|list| list.keys).collect()
+    }
+
+    /// The newest file of a role with the signatures that it has; `None` where there is none or it is not loaded.
+    pub fn file(&self, role: &MetaRole) -> Option<(MetaFile, &[u8])> {
+        let status = self.status(role)?;
+        let bytes = match role {
+            MetaRole::Root => &self.roots.last()?.bytes,
+            MetaRole::Timestamp => &self.timestamp.as_ref()?.bytes,
+            MetaRole::Snapshot => &self.snapshot.as_ref()?.bytes,
+            MetaRole::Targets => &self.targets.get("targets")?.bytes,
+            MetaRole::Delegated(name) => &self.targets.get(name)?.bytes,
+        };
+        Some((status.file, bytes))
+    }
+
+    /// The root before the newest one, as it was published.
+    pub fn previous_root(&self) -> Option<&[u8]> {
+        let before = self.roots.len().checked_sub(2)?;
+        Some(&self.roots[before].bytes)
     }
 
     /// The bytes to be signed for a role by a key that is kept elsewhere; see [`Repository::add_signature`].
