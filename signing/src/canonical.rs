@@ -8,7 +8,7 @@ use serde_json::Value;
 
 mod parse;
 
-pub use parse::{MAX_DEPTH, ParseError, parse};
+pub use parse::{MAX_DEPTH, MAX_OBJECTS, MAX_VALUES, ParseError, parse};
 
 /// Why a value has no canonical form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

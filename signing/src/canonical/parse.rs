@@ -4,10 +4,16 @@ use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Value};
 
 /// Deepest nesting of arrays and objects that [`parse`] follows; protects the stack. Metadata need about 8.
 pub const MAX_DEPTH: usize = 64;
+
+/// Most values of all kinds in one file. A number takes 2 bytes of a file and 32 bytes of memory.
+pub const MAX_VALUES: usize = 2_000_000;
+/// Most objects in one file. One of a single short entry takes 8 bytes of a file and 600 bytes of memory.
+pub const MAX_OBJECTS: usize = 400_000;
 
 /// Why received bytes are not JSON that we accept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +29,9 @@ pub enum ParseError {
     /// Arrays or objects within each other, deeper than [`MAX_DEPTH`].
     #[error("JSON nested deeper than {MAX_DEPTH}")]
     TooDeep,
+    /// More values than [`MAX_VALUES`] or more objects than [`MAX_OBJECTS`]: memory would grow far beyond the file.
+    #[error("more than {MAX_VALUES} values or {MAX_OBJECTS} objects in one file")]
+    TooMany,
     /// An object names a key twice. Other readers keep the first or the last value, so that what one of them
     /// verified is not what another one reads.
     #[error("the key `{0}` occurs twice in one object")]
@@ -45,8 +54,13 @@ pub fn parse(bytes: &[u8], max_bytes: u64) -> Result<Value, ParseError> {
         });
     }
     let refused = Cell::new(None);
+    let budget = Budget {
+        values: Cell::new(MAX_VALUES),
+        objects: Cell::new(MAX_OBJECTS),
+    };
     let bounded = Bounded {
         depth: 0,
+        budget: &budget,
         refused: &refused,
     };
     let mut reader = serde_json::Deserializer::from_slice(bytes);
@@ -60,10 +74,17 @@ pub fn parse(bytes: &[u8], max_bytes: u64) -> Result<Value, ParseError> {
         })
 }
 
+/// What may still be read.
+struct Budget {
+    values: Cell<usize>,
+    objects: Cell<usize>,
+}
+
 /// Reads one value at `depth`. Why it refused one, where that is not the syntax, is left in `refused`.
 #[derive(Clone, Copy)]
 struct Bounded<'a> {
     depth: usize,
+    budget: &'a Budget,
     refused: &'a Cell<Option<ParseError>>,
 }
 
@@ -72,6 +93,16 @@ impl Bounded<'_> {
         let error = E::custom(&why);
         self.refused.set(Some(why));
         error
+    }
+
+    fn spend<E: serde::de::Error>(&self, left: &Cell<usize>) -> Result<(), E> {
+        match left.get().checked_sub(1) {
+            Some(rest) => {
+                left.set(rest);
+                Ok(())
+            }
+            None => Err(self.refuse(ParseError::TooMany)),
+        }
     }
 
     fn inner<E: serde::de::Error>(self) -> Result<Self, E> {
@@ -89,6 +120,7 @@ impl<'de> DeserializeSeed<'de> for Bounded<'_> {
     type Value = Value;
 
     fn deserialize<D: serde::Deserializer<'de>>(self, reader: D) -> Result<Value, D::Error> {
+        self.spend(&self.budget.values)?;
         reader.deserialize_any(self)
     }
 }
@@ -141,12 +173,18 @@ impl<'de> Visitor<'de> for Bounded<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let inner = self.inner()?;
+        self.spend(&self.budget.objects)?;
         let mut object = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
-            if object.contains_key(&key) {
-                return Err(self.refuse(ParseError::DuplicateKey(key)));
+            match object.entry(key) {
+                Entry::Vacant(place) => {
+                    place.insert(entries.next_value_seed(inner)?);
+                }
+                Entry::Occupied(place) => {
+                    let key = place.key().clone();
+                    return Err(self.refuse(ParseError::DuplicateKey(key)));
+                }
             }
-            object.insert(key, entries.next_value_seed(inner)?);
         }
         Ok(object.into())
     }
@@ -187,6 +225,23 @@ mod tests {
                 Err(ParseError::TooDeep)
             );
         }
+    }
+
+    #[test]
+    fn the_number_of_values_is_bounded() {
+        let numbers = |n: usize| format!("[{}0]", "0,".repeat(n - 1));
+        // The array is a value too.
+        assert!(parse(numbers(MAX_VALUES - 1).as_bytes(), 1 << 24).is_ok());
+        assert_eq!(
+            parse(numbers(MAX_VALUES).as_bytes(), 1 << 24),
+            Err(ParseError::TooMany)
+        );
+        let objects = |n: usize| format!("[{}{{}}]", "{},".repeat(n - 1));
+        assert!(parse(objects(MAX_OBJECTS).as_bytes(), 1 << 24).is_ok());
+        assert_eq!(
+            parse(objects(MAX_OBJECTS + 1).as_bytes(), 1 << 24),
+            Err(ParseError::TooMany)
+        );
     }
 
     #[test]
