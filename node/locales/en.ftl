@@ -200,3 +200,45 @@ subject-sport = Physical education
 subject-computing = Computing
 subject-health = Health
 subject-language = Language
+
+## Choosing what the device keeps
+keep-heading = What this device keeps
+keep-lead = Tick what the learners here need. The sizes are shown before anything is fetched.
+keep-not-here = Only whoever sits at this device can choose. Open this page on the device itself, or have it started with --choose-from-lan.
+keep-saved = Saved. Lessons that are missing are fetched from now on.
+keep-empty-group = Nothing ticked in a group means all of it.
+keep-try = Show what that comes to
+keep-comes-to = This choice comes to
+keep-sum = { $count ->
+    [one] { $count } lesson, { $size }
+   *[other] { $count } lessons, { $size }
+}
+keep-here = Of it here already
+keep-free = Free on the disk
+keep-quota = Most that lessons may take
+keep-no-quota = no limit
+keep-used = Taken by lessons now
+keep-too-much = That is { $size } more than there is room for. What comes first is kept; the rest waits.
+keep-save = Keep these
+keep-none = Keep only single lessons
+keep-now = In force now
+keep-no-rule = No rule: only lessons that were chosen one by one.
+keep-single = { $count ->
+    [one] { $count } lesson was chosen by itself.
+   *[other] { $count } lessons were chosen one by one.
+}
+keep-left-out = { $count ->
+    [one] { $count } was left out by itself.
+   *[other] { $count } were left out one by one.
+}
+keep-pinned = { $count ->
+    [one] { $count } is pinned.
+   *[other] { $count } are pinned.
+}
+keep-order = When room is needed, lessons that nobody chose go first; pinned ones never go. No lesson that a neighbour lacks goes before one that others nearby hold.
+keep-lesson-follow = Keep on this device ({ $size })
+keep-lesson-remove = Remove from this device ({ $size })
+keep-lesson-pin = Pin: never remove
+keep-lesson-unpin = Unpin
+status-disk-full = The disk of this device is full. Everything that is here can be watched; new lessons arrive when there is space again.
+error-not-here-title = This can only be chosen on the device itself

@@ -200,3 +200,45 @@ subject-sport = Edukatë fizike
 subject-computing = Informatikë
 subject-health = Shëndeti
 subject-language = Gjuhë
+
+## Choosing what the device keeps
+keep-heading = Çfarë ruan kjo pajisje
+keep-lead = Shënoni çfarë u duhet nxënësve këtu. Madhësitë shfaqen para se të merret gjë.
+keep-not-here = Vetëm kush është te kjo pajisje mund të zgjedhë. Hapeni këtë faqe në vetë pajisjen, ose le të niset me --choose-from-lan.
+keep-saved = U ruajt. Mësimet që mungojnë merren nga tani.
+keep-empty-group = Kur në një grup nuk shënohet asgjë, vlen i gjithë grupi.
+keep-try = Shfaq sa bëhet
+keep-comes-to = Kjo zgjedhje bën
+keep-sum = { $count ->
+    [one] { $count } mësim, { $size }
+   *[other] { $count } mësime, { $size }
+}
+keep-here = Prej tyre tashmë këtu
+keep-free = E lirë në disk
+keep-quota = Më së shumti për mësime
+keep-no-quota = pa kufi
+keep-used = E zënë tani nga mësimet
+keep-too-much = Kjo është { $size } më shumë se vendi që ka. Ruhet ajo që vjen e para; pjesa tjetër pret.
+keep-save = Ruaji këto
+keep-none = Ruaj vetëm mësime të veçanta
+keep-now = Në fuqi tani
+keep-no-rule = Asnjë rregull: vetëm mësime të zgjedhura një nga një.
+keep-single = { $count ->
+    [one] { $count } mësim është zgjedhur veçmas.
+   *[other] { $count } mësime janë zgjedhur një nga një.
+}
+keep-left-out = { $count ->
+    [one] { $count } është lënë jashtë veçmas.
+   *[other] { $count } janë lënë jashtë një nga një.
+}
+keep-pinned = { $count ->
+    [one] { $count } është i mbërthyer.
+   *[other] { $count } janë të mbërthyer.
+}
+keep-order = Kur duhet vend, së pari hiqen mësimet që nuk i zgjodhi askush; të mbërthyerat nuk hiqen kurrë. Asnjë mësim që u mungon fqinjëve nuk hiqet para atyre që i kanë të tjerët afër.
+keep-lesson-follow = Ruaje në këtë pajisje ({ $size })
+keep-lesson-remove = Hiqe nga kjo pajisje ({ $size })
+keep-lesson-pin = Mbërtheje: mos e hiq kurrë
+keep-lesson-unpin = Zbërtheje
+status-disk-full = Disku i kësaj pajisjeje është plot. Gjithçka që është këtu mund të shikohet; mësimet e reja vijnë kur të ketë sërish vend.
+error-not-here-title = Kjo mund të zgjidhet vetëm në vetë pajisjen

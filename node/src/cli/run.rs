@@ -48,6 +48,9 @@ pub(super) struct RunArgs {
     /// Pass learners' records on to the ministry's collector
     #[arg(long)]
     sync_point: bool,
+    /// Let any browser on the network choose what this device keeps, not only one on the device itself
+    #[arg(long)]
+    choose_from_lan: bool,
     /// Nodes with another tag are not neighbours
     #[arg(long, value_name = "TAG", default_value = "pishtar", value_parser = parse_tag)]
     network: String,
@@ -70,6 +73,7 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<()> {
         quota_bytes: args.quota,
         up_bytes_per_second: args.up,
         sync_point: args.sync_point,
+        choose_from_lan: args.choose_from_lan,
         network: args.network,
     };
     init_log();

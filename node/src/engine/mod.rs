@@ -75,6 +75,8 @@ pub struct NodeOptions {
     pub up_bytes_per_second: Option<u64>,
     /// Whether records are passed on to the collector.
     pub sync_point: bool,
+    /// Whether any browser may choose what is kept, not only one on this device.
+    pub choose_from_lan: bool,
     /// Network tag.
     pub network: String,
 }
@@ -148,6 +150,7 @@ pub async fn start(options: NodeOptions) -> Result<Node, StartError> {
         next_demand: AtomicU64::new(1),
         settings: Mutex::new(opened.settings),
         data: opened.data,
+        choose_from_lan: options.choose_from_lan,
         scrub: Default::default(),
         stop: stop.clone(),
         tasks: TaskTracker::new(),

@@ -1,6 +1,6 @@
 //! Choosing what this device keeps: rules, single lessons, pins; and what a choice would cost.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use pishtar_catalog::{Lesson, LessonId, Selection};
 use pishtar_mesh::{Choices, Input, Mesh};
@@ -126,6 +126,13 @@ impl Handle {
             let _ = shared.inputs.send(Input::RemoveLesson(lesson.clone()));
         }
         Ok(())
+    }
+
+    /// May a browser at this address choose what is kept? Until people can sign in: only at the
+    /// device itself, unless whoever started the node said otherwise.
+    pub fn may_choose(&self, from: Option<IpAddr>) -> bool {
+        let here = from.is_some_and(|from| from.to_canonical().is_loopback());
+        here || (self.shared.choose_from_lan && from.is_some())
     }
 
     /// One lesson as it will stand after `choice`, which is in force in a moment.

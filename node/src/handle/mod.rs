@@ -71,6 +71,8 @@ pub(crate) struct Shared {
     pub(crate) settings: Mutex<Settings>,
     /// The data folder.
     pub(crate) data: PathBuf,
+    /// Any browser may choose what is kept.
+    pub(crate) choose_from_lan: bool,
     pub(crate) scrub: Scrub,
     /// Ends whatever runs beside the engine.
     pub(crate) stop: CancellationToken,

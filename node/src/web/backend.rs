@@ -1,13 +1,15 @@
 //! What the pages ask of the node: a narrow seam, so that pages are tested without a network.
 
-use std::{io, ops::Range};
+use std::{io, net::IpAddr, ops::Range};
 
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::BoxStream};
-use pishtar_catalog::BlobHash;
+use pishtar_catalog::{BlobHash, Selection};
 use pishtar_mesh::learner::LearnerEvent;
 
-use crate::handle::{Handle, LessonView, SaveError, Saved, status::Status};
+use crate::handle::{
+    Choice, ChooseError, Handle, Keeping, LessonView, SaveError, Saved, status::Status,
+};
 
 /// A node as the pages see it. [`crate::handle::Handle`] is the real one.
 pub trait Backend: Send + Sync + 'static {
@@ -23,6 +25,15 @@ pub trait Backend: Send + Sync + 'static {
     fn search(&self, text: &str, limit: usize) -> Vec<LessonView>;
     /// A file that a trusted catalogue names, if there is one with this hash.
     fn open_file(&self, hash: BlobHash) -> Option<FileReader>;
+    /// What this device keeps, and what `rules` instead of the ones in force would come to.
+    fn keeping(&self, rules: Option<&[Selection]>) -> Keeping;
+    /// Whether a browser at this address may choose what is kept.
+    fn may_choose(&self, from: Option<IpAddr>) -> bool;
+    /// Takes a choice over; answers once it is on the disk.
+    ///
+    /// # Errors
+    /// [`ChooseError`] when the old choice stays.
+    fn choose(&self, choice: Choice) -> BoxFuture<'_, Result<(), ChooseError>>;
     /// Seals and stores `events`; answers only once they are on the disk.
     ///
     /// # Errors
@@ -71,6 +82,23 @@ impl Backend for Handle {
             media_type: file.media_type.to_string(),
             stream: Box::new(move |range| file.stream(range).boxed()),
         })
+    }
+
+    fn keeping(&self, rules: Option<&[Selection]>) -> Keeping {
+        Handle::keeping(self, rules)
+    }
+
+    fn may_choose(&self, from: Option<IpAddr>) -> bool {
+        Handle::may_choose(self, from)
+    }
+
+    fn choose(&self, choice: Choice) -> BoxFuture<'_, Result<(), ChooseError>> {
+        let handle = self.clone();
+        async move {
+            let done = tokio::task::spawn_blocking(move || handle.choose(&choice)).await;
+            done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+        }
+        .boxed()
     }
 
     fn save_events(&self, events: Vec<LearnerEvent>) -> BoxFuture<'_, Result<Saved, SaveError>> {

@@ -18,6 +18,8 @@ pub(crate) enum Trouble {
     WrongHost,
     /// A form or script of another site sent this.
     Foreign,
+    /// Only somebody at the device itself may do this.
+    NotHere,
 }
 
 impl Trouble {
@@ -26,7 +28,7 @@ impl Trouble {
             Trouble::Missing | Trouble::Withdrawn => StatusCode::NOT_FOUND,
             Trouble::Failed => StatusCode::INTERNAL_SERVER_ERROR,
             Trouble::WrongHost => StatusCode::MISDIRECTED_REQUEST,
-            Trouble::Foreign => StatusCode::FORBIDDEN,
+            Trouble::Foreign | Trouble::NotHere => StatusCode::FORBIDDEN,
         }
     }
 
@@ -37,6 +39,7 @@ impl Trouble {
             Trouble::Withdrawn => ("error-withdrawn-title", "error-withdrawn-help"),
             Trouble::Failed => ("error-failed-title", "error-failed-help"),
             Trouble::WrongHost => ("error-host-title", "error-host-help"),
+            Trouble::NotHere => ("error-not-here-title", "keep-not-here"),
             Trouble::Foreign => ("error-forbidden-title", "error-forbidden-help"),
         }
     }

@@ -1,12 +1,12 @@
 //! What every request and answer must pass: the right host, our own pages as senders, safe headers.
 
-use std::{net::IpAddr, panic::AssertUnwindSafe, sync::LazyLock};
+use std::{net::IpAddr, panic::AssertUnwindSafe, sync::LazyLock, time::Duration};
 
 use axum::{
     extract::Request,
-    http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     middleware::Next,
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use futures::FutureExt;
 
@@ -15,6 +15,9 @@ use super::{errors::Trouble, page::Page};
 /// Only our own origin may give anything to a page, and no script or style stands in the HTML itself.
 const CONTENT_POLICY: &str = "default-src 'self'; object-src 'none'; base-uri 'none'; \
     form-action 'self'; frame-ancestors 'none'";
+
+/// Longest that a change may take, its body included.
+const CHANGE_TIME: Duration = Duration::from_secs(30);
 
 /// Sets the safe headers on every answer and turns a panic into the "something went wrong" page.
 pub(crate) async fn answers(request: Request, next: Next) -> Response {
@@ -62,7 +65,14 @@ pub(crate) async fn requests(request: Request, next: Next) -> Response {
     if !reads && !same_origin(authority, request.headers()) {
         return Trouble::Foreign.answer(page());
     }
-    next.run(request).await
+    if reads {
+        return next.run(request).await;
+    }
+    // A body that trickles in holds its place no longer than a slow head does.
+    match tokio::time::timeout(CHANGE_TIME, next.run(request)).await {
+        Ok(answer) => answer,
+        Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
+    }
 }
 
 /// This machine's name on the link: its host name under `.local`; empty where the system does not tell.

@@ -41,6 +41,8 @@ struct Home<'a> {
     /// How long ago a catalogue was checked, in words.
     checked: Option<String>,
     empty: Option<Empty>,
+    /// Nothing can be fetched until there is space.
+    disk_full: bool,
     grades: Vec<Chip>,
     subjects: Vec<Chip>,
     groups: Vec<Grade>,
@@ -138,6 +140,7 @@ pub(crate) async fn show(State(backend): State<Arc<dyn Backend>>, page: Page) ->
         page: &page,
         checked: checked.map(|at| words::checked(texts, at).into()),
         empty,
+        disk_full: status.blobs.disk_full,
         grades: grade_chips(&lessons, &choice, texts),
         subjects: subject_chips(&lessons, &choice, texts),
         groups: groups(&chosen, &choice, texts),

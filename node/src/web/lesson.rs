@@ -15,6 +15,7 @@ use super::{
     cards::{Card, Language, TextIn, file_href, language, primary, text_in},
     errors::Trouble,
     home::{grade_name, list_href},
+    keep::From,
     locale::{Lang, Texts},
     page::Page,
     words,
@@ -43,6 +44,14 @@ struct LessonPage<'a> {
     code: &'a str,
     related_heading: &'static str,
     related: Vec<Card>,
+    keeping: Option<Keep>,
+}
+
+/// What whoever sits at the device can do with the lesson.
+struct Keep {
+    followed: bool,
+    pinned: bool,
+    size: String,
 }
 
 struct Video {
@@ -69,6 +78,7 @@ struct Download {
 pub(crate) async fn show(
     State(backend): State<Arc<dyn Backend>>,
     Path((publisher, course, slug)): Path<(String, String, String)>,
+    From(from): From,
     page: Page,
 ) -> Response {
     let id = format!("{publisher}/{course}/{slug}");
@@ -102,6 +112,11 @@ pub(crate) async fn show(
         code: &lesson.curriculum_code,
         related_heading,
         related,
+        keeping: backend.may_choose(from).then(|| Keep {
+            followed: state.followed,
+            pinned: state.pinned,
+            size: words::size(texts, state.total_bytes),
+        }),
     };
     page.answer(StatusCode::OK, &template)
 }

@@ -3,7 +3,7 @@
 //! Server-rendered, without a framework and without a request to any other server. Every word is in
 //! `node/locales/`, every page works without JavaScript, and the player adds progress with it.
 
-use std::{future::Future, io, sync::Arc, time::Duration};
+use std::{future::Future, io, sync::Arc};
 
 use axum::{
     Router,
@@ -11,7 +11,6 @@ use axum::{
     middleware,
     response::Response,
     routing::{get, post},
-    serve::ListenerExt,
 };
 use tokio::net::TcpListener;
 
@@ -23,7 +22,9 @@ mod errors;
 mod files;
 mod guard;
 mod home;
+mod keep;
 mod lesson;
+mod listen;
 mod locale;
 mod page;
 mod progress;
@@ -34,18 +35,13 @@ mod status;
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_keep;
 mod transliterate;
 mod url;
 mod words;
 
 pub use backend::{Backend, FileReader, StreamBytes};
-
-/// How long open downloads may go on after the node was told to stop.
-const GOODBYE: Duration = if cfg!(test) {
-    Duration::from_millis(20)
-} else {
-    Duration::from_secs(2)
-};
 
 /// Every address of the pages.
 pub fn router(backend: impl Backend) -> Router {
@@ -55,6 +51,7 @@ pub fn router(backend: impl Backend) -> Router {
         .route("/search", get(search::show))
         .route("/lesson/{publisher}/{course}/{lesson}", get(lesson::show))
         .route("/status", get(status::show))
+        .route("/keep", get(keep::show).post(keep::save))
         .route("/file/{blake3}/{name}", get(files::serve))
         .route("/latin/{blake3}/{name}", get(files::latin_captions))
         .route("/api/status", get(api::status))
@@ -85,23 +82,11 @@ pub async fn serve(
     backend: impl Backend,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let (stopped, stop) = tokio::sync::oneshot::channel::<()>();
-    let signal = async move {
-        shutdown.await;
-        let _ = stopped.send(());
-    };
-    // Small answers go out at once instead of waiting to fill a packet.
-    let listener = listener.tap_io(|connection| {
-        let _ = connection.set_nodelay(true);
-    });
-    let server = axum::serve(listener, router(backend)).with_graceful_shutdown(signal);
-    let too_long = async move {
-        // An error means that the server ended by itself.
-        let _ = stop.await;
-        tokio::time::sleep(GOODBYE).await;
-    };
-    tokio::select! {
-        ended = server.into_future() => ended,
-        () = too_long => Ok(()),
-    }
+    listen::serve(
+        listener,
+        router(backend),
+        listen::Limits::default(),
+        shutdown,
+    )
+    .await
 }

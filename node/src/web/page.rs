@@ -71,6 +71,11 @@ impl Page {
         url::first(&self.parameters, name)
     }
 
+    /// Every query parameter of the address but the language.
+    pub(crate) fn parameters(&self) -> &[(String, String)] {
+        &self.parameters
+    }
+
     /// This page in each language.
     pub(crate) fn languages(&self) -> Vec<LanguageLink> {
         let link = |lang: Lang| {

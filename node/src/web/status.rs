@@ -49,6 +49,7 @@ struct Storage {
     percent: Option<u64>,
     sentence: String,
     files: String,
+    full: bool,
 }
 
 struct Records {
@@ -139,6 +140,7 @@ fn storage(texts: &Texts, counts: BlobCounts) -> Storage {
             .and_then(|quota| (counts.bytes.saturating_mul(100)).checked_div(quota)),
         sentence: sentence.into(),
         files: texts.with("status-storage-files", &files).into(),
+        full: counts.disk_full,
         used,
     }
 }

@@ -2,21 +2,25 @@
 
 use std::{
     collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex},
 };
 
 use axum::{
     body::{Body, to_bytes},
+    extract::ConnectInfo,
     http::{HeaderMap, Request, StatusCode},
 };
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
-use pishtar_catalog::{BlobHash, Completion, Lesson, LessonFile, LessonId, Localized, Part};
+use pishtar_catalog::{
+    BlobHash, Completion, Lesson, LessonFile, LessonId, Localized, Part, Selection,
+};
 use pishtar_mesh::learner::LearnerEvent;
 use tower_service::Service;
 
 use super::{Backend, FileReader, router};
-use crate::handle::{LessonView, SaveError, Saved, status::*};
+use crate::handle::{Choice, ChooseError, Keeping, LessonView, SaveError, Saved, Sizes, status::*};
 
 /// A lesson with a video of eleven bytes, captions in two languages and a worksheet.
 pub(crate) fn lesson(id: &str) -> Arc<Lesson> {
@@ -87,6 +91,10 @@ pub(crate) struct World {
     /// No byte of any file ever arrives.
     pub(crate) stalled: bool,
     pub(crate) saved: Arc<Mutex<Vec<LearnerEvent>>>,
+    pub(crate) rules: Vec<Selection>,
+    pub(crate) choices: Arc<Mutex<Vec<Choice>>>,
+    /// Where the browser is; nowhere in particular when absent.
+    pub(crate) from: Option<SocketAddr>,
 }
 
 impl World {
@@ -126,6 +134,9 @@ impl World {
         let mut request = request.body(body).unwrap();
         let host = "127.0.0.1:8080".parse().unwrap();
         request.headers_mut().entry("host").or_insert(host);
+        if let Some(from) = self.from {
+            request.extensions_mut().insert(ConnectInfo(from));
+        }
         let answer = router(self.clone()).call(request).await.unwrap();
         let (parts, body) = answer.into_parts();
         let bytes = to_bytes(body, 10_000_000).await.unwrap();
@@ -274,6 +285,51 @@ impl Backend for World {
                     .boxed()
             }),
         })
+    }
+
+    fn keeping(&self, rules: Option<&[Selection]>) -> Keeping {
+        let rule = rules.map_or_else(|| self.rules.clone(), <[Selection]>::to_vec);
+        let mut keeping = Keeping {
+            rules: self.rules.clone(),
+            pinned: 1,
+            used: 1_400_000_000,
+            quota: Some(2_000_000_000),
+            free: Some(12_000_000_000),
+            ..Keeping::default()
+        };
+        for view in &self.lessons {
+            let lesson = &view.lesson;
+            let key = (
+                lesson.grade,
+                lesson.subject.to_string(),
+                lesson.language.to_string(),
+            );
+            let size = Sizes {
+                lessons: 1,
+                bytes: 1_000_000_000,
+                held_bytes: 100,
+            };
+            let chosen = rule.iter().any(|rule| rule.matches(lesson));
+            let sums = [
+                Some(keeping.groups.entry(key).or_default()),
+                chosen.then_some(&mut keeping.chosen),
+            ];
+            for sum in sums.into_iter().flatten() {
+                sum.lessons += size.lessons;
+                sum.bytes += size.bytes;
+                sum.held_bytes += size.held_bytes;
+            }
+        }
+        keeping
+    }
+
+    fn may_choose(&self, from: Option<IpAddr>) -> bool {
+        from.is_some_and(|from| from.is_loopback())
+    }
+
+    fn choose(&self, choice: Choice) -> BoxFuture<'_, Result<(), ChooseError>> {
+        self.choices.lock().unwrap().push(choice);
+        async { Ok(()) }.boxed()
     }
 
     fn save_events(&self, events: Vec<LearnerEvent>) -> BoxFuture<'_, Result<Saved, SaveError>> {

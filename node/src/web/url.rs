@@ -1,7 +1,7 @@
 //! Reading and writing the query part of addresses (`application/x-www-form-urlencoded`).
 
-/// Most parameters read from one address; a page uses at most four.
-const MAX_PARAMETERS: usize = 16;
+/// Most parameters read from one address or form: every grade, subject and language may be ticked.
+const MAX_PARAMETERS: usize = 128;
 
 /// The parameters of a query in order, decoded; bytes that are not UTF-8 become U+FFFD.
 pub(crate) fn parse_query(query: &str) -> Vec<(String, String)> {

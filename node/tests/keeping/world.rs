@@ -91,6 +91,7 @@ impl World {
             quota_bytes: None,
             up_bytes_per_second: None,
             sync_point: false,
+            choose_from_lan: false,
             network: "keeping".to_owned(),
         }
     }
