@@ -2,8 +2,12 @@
 
 pub mod catalogue;
 #[cfg(feature = "bench")]
+pub mod catalogue_sync;
+#[cfg(feature = "bench")]
 pub mod fill;
 pub mod idle;
+#[cfg(feature = "bench")]
+mod line;
 #[cfg(feature = "bench")]
 pub mod measure;
 #[cfg(feature = "bench")]
@@ -14,6 +18,7 @@ pub mod one_to_one;
 mod ours;
 #[cfg(feature = "bench")]
 pub mod peers;
+mod process;
 #[cfg(feature = "bench")]
 mod raw;
 #[cfg(feature = "bench")]

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use pishtar_simulations::bench::{
     catalogue::{self, Size, workshop},
+    catalogue_sync::{self, CatalogueSync},
     fill::{self, Filling, Wires},
     idle::{self, Idle},
     one_to_one::{self, Contender, Row},
@@ -65,6 +66,24 @@ enum What {
     SeedLeaves(FillArgs),
     #[command(hide = true)]
     Tracker,
+    /// A country's catalogue from node to node: first synchronisation, an update, verification; beside HTTP
+    CatalogueSync {
+        /// The program to measure
+        #[arg(long, default_value = "target/release/pishtar")]
+        pishtar: PathBuf,
+        /// Lessons in the catalogue, of four files each
+        #[arg(long, default_value_t = 14_000)]
+        lessons: usize,
+        /// Courses in which the update edits a lesson
+        #[arg(long, default_value_t = 10)]
+        touch: usize,
+        /// Round trip time between the nodes, in milliseconds
+        #[arg(long, default_value_t = 20)]
+        round_trip: u64,
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Makes a country's catalogue: a published folder without lesson files, or a workshop
     Catalogue {
         /// The folder
@@ -230,6 +249,18 @@ fn main() -> Result<()> {
         }
         What::SeedLeaves(args) => args.run(Some(1.15), &[Peer::Node, Peer::Aria2, Peer::Rqbit]),
         What::Tracker => track(),
+        What::CatalogueSync {
+            pishtar,
+            lessons,
+            touch,
+            round_trip,
+            json,
+        } => {
+            let scratch = tempfile::tempdir()?;
+            let round_trip = Duration::from_millis(round_trip);
+            let sync = catalogue_sync::run(&pishtar, scratch.path(), lessons, touch, round_trip)?;
+            print_sync(&sync, json)
+        }
         What::Catalogue {
             out,
             lessons,
@@ -263,6 +294,50 @@ async fn receive(contender: Contender, args: ReceiveArgs) -> Result<()> {
         .receive(&offer, &args.folder, args.streams)
         .await?;
     println!("{}", serde_json::to_string(&transfer)?);
+    Ok(())
+}
+
+fn print_sync(sync: &CatalogueSync, json: bool) -> Result<()> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(sync)?);
+        return Ok(());
+    }
+    let mb = |bytes: u64| bytes as f64 / 1e6;
+    let (first, update) = (&sync.first, &sync.update);
+    println!(
+        "{} lessons in {} courses, {:.1} MB of signed metadata, round trip {} ms",
+        sync.lessons,
+        sync.courses,
+        mb(sync.metadata_bytes),
+        sync.round_trip_ms
+    );
+    println!(
+        "first synchronisation: {:.2} MB on the wire, {:.2} s, {:.2} s CPU (giver {:.2}), at most {:.0} MiB resident (giver {:.0})",
+        mb(first.wire_bytes),
+        first.seconds,
+        first.cpu_s,
+        first.giver_cpu_s,
+        first.peak_rss_mib,
+        first.giver_peak_rss_mib
+    );
+    println!(
+        "update of {} courses: {:.1} KB on the wire, {:.3} s",
+        update.courses,
+        update.wire_bytes as f64 / 1e3,
+        update.seconds
+    );
+    println!(
+        "verification alone, one thread: {:.2} s",
+        sync.cold_verification_s
+    );
+    for http in &sync.http {
+        println!(
+            "the same over HTTP, {}: {:.2} MB, update {:.1} KB",
+            http.packing,
+            mb(http.first_bytes),
+            http.update_bytes as f64 / 1e3
+        );
+    }
     Ok(())
 }
 
