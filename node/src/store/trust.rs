@@ -24,7 +24,7 @@ mod manifest;
 pub use disk::replace_file;
 pub use error::{TrustStoreError, how_to_seed};
 
-use disk::{make_folder, sync_folder};
+use disk::{make_folder, sync_folder, write_files};
 use manifest::{Entry, Found, MANIFEST, Manifest, Unreadable};
 
 /// Longest metadata file name that becomes part of a stored name, in bytes; file systems allow 255 in all.
@@ -198,8 +198,14 @@ impl TrustStore {
         for gone in removed {
             files.retain(|_, entry| entry.role != gone.role);
         }
-        for (file, bytes) in new {
-            let entry = write_once(&folder, file, bytes)?;
+        let entries: Vec<Entry> = new.iter().map(|(file, bytes)| entry(file, bytes)).collect();
+        let written: Vec<(PathBuf, &[u8])> = entries
+            .iter()
+            .zip(new)
+            .map(|(entry, (_, bytes))| (folder.join(&entry.file), bytes.as_slice()))
+            .collect();
+        write_files(&written)?;
+        for ((file, _), entry) in new.iter().zip(entries) {
             if file.role != MetaRole::Root {
                 files.retain(|_, held| held.role != file.role);
             }
@@ -262,16 +268,14 @@ fn key(entry: &Entry) -> (MetaRole, Option<u64>) {
     (entry.role.clone(), entry.version)
 }
 
-fn write_once(folder: &Path, file: &MetaFile, bytes: &[u8]) -> Result<Entry, TrustStoreError> {
+fn entry(file: &MetaFile, bytes: &[u8]) -> Entry {
     let sha256 = hex::encode(Sha256::digest(bytes));
-    let name = stored_name(&sha256, &file.file_name());
-    replace_file(&folder.join(&name), bytes)?;
-    Ok(Entry {
+    Entry {
         role: file.role.clone(),
         version: file.version,
-        file: name,
+        file: stored_name(&sha256, &file.file_name()),
         sha256,
-    })
+    }
 }
 
 /// A name that says to people what the file is. The longest role names, percent-encoded, would not fit a file system.
