@@ -31,15 +31,16 @@ KINDS = {
 
 
 class Repository:
-    """A repository in a folder; each role has one key of the given kind."""
+    """A repository in a folder; each role has one key of the given kind. A plain one has neither consistent snapshots
+    nor hashes of metadata."""
 
-    def __init__(self, folder, kinds, hashes=("sha256",)):
-        self.folder, self.hashes = folder, list(hashes)
+    def __init__(self, folder, kinds, hashes, plain):
+        self.folder, self.hashes, self.plain = folder, list(hashes), plain
         self.metadata = folder / "metadata"
         self.metadata.mkdir()
         self.signers = {role: KINDS[kind]() for role, kind in zip(TOP, kinds)}
         self.course_signer = KINDS[kinds[0]]()
-        self.root = Root(expires=EXPIRES)
+        self.root = Root(expires=EXPIRES, consistent_snapshot=not plain)
         for role, signer in self.signers.items():
             # Fields that only this repository knows, as real tools add them; ids that are no hash of the key.
             signer.public_key.unrecognized_fields["x-keyowner"] = "@zyra-për-tekste"
@@ -48,7 +49,7 @@ class Repository:
         self.roles = {"targets": Targets(expires=EXPIRES)}
         self.snapshot, self.timestamp = Snapshot(expires=EXPIRES), Timestamp(expires=EXPIRES)
         self.delegate()
-        self.write(f"1.root.json", self.root, [self.signers["root"]])
+        self.write("1.root.json", self.root, [self.signers["root"]])
         self.publish()
 
     def delegate(self):
@@ -77,9 +78,10 @@ class Repository:
         file.unrecognized_fields["custom"] = {"title": {"sq": "Thyesat ë", "sr-Cyrl": "Разломци", "odd": "\u0001\"\\é"}}
         self.roles[role].targets[path] = file
         self.files[path] = content
-        for digest in file.hashes.values():
-            folder, _, name = path.rpartition("/")
-            place = self.folder / "targets" / folder / f"{digest}.{name}"
+        folder, _, name = path.rpartition("/")
+        names = [name] if self.plain else [f"{digest}.{name}" for digest in file.hashes.values()]
+        for name in names:
+            place = self.folder / "targets" / folder / name
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(content)
 
@@ -90,14 +92,19 @@ class Repository:
         metadata.to_file(str(self.metadata / name))
         return (self.metadata / name).read_bytes()
 
+    def listed(self, name, version, content, signer):
+        """Writes a role's file, and gives what its lister says of it."""
+        data = self.write(f"{name}.json" if self.plain else f"{version}.{name}.json", content, [signer])
+        return MetaFile(version) if self.plain else MetaFile.from_data(version, data, self.hashes)
+
     def publish(self):
         """Writes all roles in their present versions."""
         for name, role in self.roles.items():
             signer = self.signers["targets"] if name == "targets" else self.course_signer
-            data = self.write(f"{role.version}.{quote(name, '')}.json", role, [signer])
-            self.snapshot.meta[f"{name}.json"] = MetaFile.from_data(role.version, data, self.hashes)
-        data = self.write(f"{self.snapshot.version}.snapshot.json", self.snapshot, [self.signers["snapshot"]])
-        self.timestamp.snapshot_meta = MetaFile.from_data(self.snapshot.version, data, self.hashes)
+            self.snapshot.meta[f"{name}.json"] = self.listed(quote(name, ""), role.version, role, signer)
+        self.timestamp.snapshot_meta = self.listed(
+            "snapshot", self.snapshot.version, self.snapshot, self.signers["snapshot"]
+        )
         self.write("timestamp.json", self.timestamp, [self.signers["timestamp"]])
 
     def rotate(self, role, kind):
@@ -136,11 +143,11 @@ class Client:
         return {file.stem: json.loads(file.read_bytes())["signed"]["version"] for file in files}
 
 
-def follow(kinds, hashes):
+def follow(kinds, hashes, plain):
     """One repository, followed through rotations of every role to other kinds of keys."""
     with tempfile.TemporaryDirectory() as scratch:
         scratch = Path(scratch)
-        repository = Repository(scratch, kinds, hashes)
+        repository = Repository(scratch, kinds, hashes, plain)
         with serving(scratch) as (address, asked):
             client = Client(scratch, address)
             client.run("init", repository.metadata / "1.root.json")
@@ -173,13 +180,14 @@ def follow(kinds, hashes):
             said = client.run("refresh", code=1)
             assert "timestamp.json has 0 valid signatures" in said, said
             assert client.versions() == before
-    print(f"{', '.join(kinds)}; {' and '.join(hashes)}: {len(repository.files)} files, root {before['root']}")
+    form = "plain names" if plain else "consistent snapshots"
+    print(f"{', '.join(kinds)}; {' and '.join(hashes)}; {form}: {len(repository.files)} files, root {before['root']}")
 
 
 def main():
     kinds = list(KINDS)
-    for turn, hashes in enumerate((["sha256"], ["sha512"], ["sha256", "sha512"])):
-        follow(kinds[turn:] + kinds[:turn], hashes)
+    for turn, hashes in enumerate((["sha256"], ["sha512"], ["sha256", "sha512"], ["sha256"])):
+        follow(kinds[turn:] + kinds[:turn], hashes, plain=turn == 3)
 
 
 main()

@@ -10,6 +10,7 @@ use crate::UnixSeconds;
 use crate::key::{KeyId, PublicKey, RoleKeys};
 
 mod delegation;
+mod document;
 mod envelope;
 mod fields;
 mod issued;
