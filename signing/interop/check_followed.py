@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from urllib.parse import quote
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import (
     DelegatedRole, Delegations, Metadata, MetaFile, Root, Snapshot, SuccinctRoles, TargetFile, Targets, Timestamp,
@@ -26,6 +27,8 @@ KINDS = {
     "ed25519": CryptoSigner.generate_ed25519,
     "P-256": CryptoSigner.generate_ecdsa,
     "RSA-PSS": lambda: CryptoSigner.generate_rsa(size=2048),
+    "P-384": lambda: CryptoSigner(ec.generate_private_key(ec.SECP384R1())),
+    "RSA-PSS with SHA-512": lambda: CryptoSigner.generate_rsa(scheme="rsassa-pss-sha512", size=2048),
     "RSA PKCS #1 v1.5": lambda: CryptoSigner.generate_rsa(scheme="rsa-pkcs1v15-sha256", size=2048),
 }
 
@@ -181,7 +184,7 @@ def follow(kinds, hashes, plain):
             assert "timestamp.json has 0 valid signatures" in said, said
             assert client.versions() == before
     form = "plain names" if plain else "consistent snapshots"
-    print(f"{', '.join(kinds)}; {' and '.join(hashes)}; {form}: {len(repository.files)} files, root {before['root']}")
+    print(f"{', '.join(kinds[:4])}; {' and '.join(hashes)}; {form}: {len(repository.files)} files, root {before['root']}")
 
 
 def main():
