@@ -64,6 +64,7 @@ fn options(folder: &Path, name: &str) -> NodeOptions {
         quota_bytes: None,
         up_bytes_per_second: None,
         sync_point: false,
+        choose_from_lan: false,
         network: "metadata".to_owned(),
     }
 }

@@ -31,6 +31,7 @@ def pages(url, browser):
         "search": "/search?q=a",
         "nothing": "/search?q=qqqq",
         "status": "/status",
+        "keep": "/keep?try=1&grade=1&language=sq",
         "missing": "/no-such-page",
     }
     if lesson:

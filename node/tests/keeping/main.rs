@@ -1,6 +1,7 @@
 //! What a device keeps, with real nodes and real folders: choices, the hard quota, pins.
 
 mod damage;
+mod full_disk;
 mod world;
 
 use std::{

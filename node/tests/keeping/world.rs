@@ -100,6 +100,11 @@ impl World {
     pub(crate) async fn source(&self) -> Node {
         let mut options = self.options("source");
         options.publish = vec![self.path("out")];
+        self.source_with(options).await
+    }
+
+    /// The same with options of its own.
+    pub(crate) async fn source_with(&self, options: NodeOptions) -> Node {
         let node = engine::start(options).await.expect("a node");
         until("the source to hold everything", || {
             let status = node.handle().status();

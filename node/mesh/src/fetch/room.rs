@@ -50,6 +50,8 @@ pub(crate) struct Room {
     pub(crate) quota: Option<u64>,
     /// What the disk had left at the last look, less what arrived since.
     disk: Option<u64>,
+    /// Something that is wanted does not fit what the disk has left.
+    lacks_disk: bool,
     /// Room that is being made for files that somebody waits for; nobody else gets it.
     booked: BTreeMap<FileIx, u64>,
     /// More was held or reserved than a new quota allows; it is being brought down.
@@ -98,14 +100,25 @@ impl Fetch {
         let more = left.is_none() || left > self.room.disk;
         self.room.disk = left;
         if more {
+            self.room.lacks_disk = false;
             self.quota_told = false;
             self.news();
         }
     }
 
-    /// Is the disk too full to take what is on its way?
+    /// Is the disk too full to take anything?
     pub(crate) fn disk_is_full(&self) -> bool {
         self.room.disk == Some(0)
+    }
+
+    /// Does the disk lack room for something that is wanted?
+    pub(crate) fn lacks_disk(&self) -> bool {
+        self.disk_is_full() || self.room.lacks_disk
+    }
+
+    /// What the disk has left for all of this file, when that is not enough.
+    pub(crate) fn disk_lacks_for(&self, ix: FileIx) -> Option<u64> {
+        (self.disk_shortfall(ix) > 0).then(|| self.room.disk.unwrap_or(0))
     }
 
     /// A blob is off the disk: its room can be used, and it can be fetched anew.
@@ -225,12 +238,19 @@ impl Fetch {
             .room
             .quota
             .map_or(0, |quota| planned.saturating_sub(quota));
-        let to_come = self.reserved + self.late_bytes() + needed;
-        let lacks = self
-            .room
+        above.max(self.disk_shortfall(ix))
+    }
+
+    /// Bytes that the disk lacks for all of this file and what was begun.
+    fn disk_shortfall(&self, ix: FileIx) -> u64 {
+        let booked = self.room.booked.iter();
+        let others: u64 = booked.filter(|(b, _)| **b != ix).map(|(_, n)| n).sum();
+        let file = self.inventory.file(ix);
+        let missing = file.missing_bytes().saturating_sub(file.damaged);
+        let to_come = self.reserved + self.late_bytes() + missing + others;
+        self.room
             .disk
-            .map_or(0, |left| to_come.saturating_sub(left));
-        above.max(lacks)
+            .map_or(0, |left| to_come.saturating_sub(left))
     }
 
     /// Bytes that may still be stored by cancelled ranges of files that are not active. What several of them
@@ -371,6 +391,7 @@ impl Fetch {
     }
 
     fn tell_quota(&mut self, cx: &mut Cx<'_>, ix: FileIx) {
+        self.room.lacks_disk |= self.disk_shortfall(ix) > 0;
         if std::mem::replace(&mut self.quota_told, true) {
             return;
         }

@@ -87,7 +87,7 @@ impl Mesh {
 
     /// Does the disk lack room for what this node wants?
     pub fn disk_is_full(&self) -> bool {
-        self.fetch.disk_is_full()
+        self.fetch.lacks_disk()
     }
 
     /// The quota for lesson bytes.

@@ -82,6 +82,15 @@ pub enum Sentence {
         /// The quota in bytes.
         quota: u64,
     },
+    /// The disk has no room for a file.
+    NoSpace {
+        /// Path of the file.
+        path: String,
+        /// Bytes that are missing of it.
+        needed: u64,
+        /// What the disk has left for lessons, in bytes.
+        left: u64,
+    },
     /// The lesson is pinned.
     Pinned,
     /// The disk has no space for anything that is missing.
@@ -292,10 +301,16 @@ fn say_file(
         }
     }
     if sentences.len() == before && known.is_known() && known.want.is_some() {
-        sentences.push(match fetch.room.quota {
-            Some(quota) if !fetch.has_room_for(ix) => Sentence::NoRoom {
+        let needed = known.missing_bytes();
+        sentences.push(match (fetch.room.quota, fetch.disk_lacks_for(ix)) {
+            (_, Some(left)) if !fetch.has_room_for(ix) => Sentence::NoSpace {
                 path: path(),
-                needed: known.missing_bytes(),
+                needed,
+                left,
+            },
+            (Some(quota), _) if !fetch.has_room_for(ix) => Sentence::NoRoom {
+                path: path(),
+                needed,
                 quota,
             },
             _ => Sentence::Queued { path: path() },

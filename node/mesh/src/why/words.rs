@@ -59,6 +59,12 @@ impl fmt::Display for Sentence {
                 Bytes(*needed),
                 Bytes(*quota)
             ),
+            Sentence::NoSpace { path, needed, left } => write!(
+                f,
+                "{path} needs {} more and this machine's disk has {} left for lessons: make space or follow less.",
+                Bytes(*needed),
+                Bytes(*left)
+            ),
             Sentence::Pinned => {
                 f.write_str("It is pinned: it is never removed to make room for others.")
             }
