@@ -1,6 +1,7 @@
-"""python-tuf follows what `pishtar ministry` publishes: every file, titles in three scripts, every key rotated, an update.
+"""python-tuf and `tuf-client` follow what `pishtar ministry` publishes: every file, titles in three scripts, every key
+rotated, an update.
 
-    check_published.py        the program is target/debug/pishtar, or PISHTAR=path
+    check_published.py        the programs are those in target/debug, or PISHTAR=path and TUF_CLIENT=path
 """
 
 import csv
@@ -9,7 +10,9 @@ import os
 import subprocess
 import sys
 import tempfile
+from hashlib import sha256
 from pathlib import Path
+from urllib.parse import quote
 
 from tuf.ngclient import Updater
 
@@ -17,6 +20,7 @@ from serve import serving
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PISHTAR = os.environ.get("PISHTAR", str(ROOT / "target/debug/pishtar"))
+TUF_CLIENT = os.environ.get("TUF_CLIENT", str(ROOT / "target/debug/tuf-client"))
 SAMPLES = ROOT / "node/samples"
 
 
@@ -55,6 +59,20 @@ def titles(samples):
     with open(SAMPLES / samples / "lessons.csv", encoding="utf-8-sig", newline="") as table:
         rows = csv.DictReader(table)
         return {value for row in rows for name, value in row.items() if name and name.startswith("title") and value}
+
+
+def follow_strictly(scratch, address, root, metadata):
+    """`tuf-client` downloads everything into a folder of its own."""
+    trusted, downloaded = scratch / "trusted", scratch / "downloaded"
+    command = [TUF_CLIENT, "--metadata-dir", trusted, "--metadata-url", f"{address}/metadata"]
+    if not trusted.exists():
+        subprocess.run([*command, "init", root], check=True, timeout=60)
+    names = [argument for path in listed(metadata) for argument in ("--target-name", path)]
+    command += ["--target-base-url", f"{address}/targets", "--target-dir", downloaded, *names, "download"]
+    subprocess.run(command, check=True, timeout=60)
+    for path, entry in listed(metadata).items():
+        content = (downloaded / quote(path, safe="")).read_bytes()
+        assert sha256(content).hexdigest() == entry["hashes"]["sha256"], path
 
 
 class Client:
@@ -101,6 +119,7 @@ def main():
             assert not missing, f"titles that did not arrive: {missing}"
             odd = [t for t in seen if any(ord(c) > 127 for c in t)]
             assert any("ë" in t for t in odd) and any("Ѐ" <= c <= "ӿ" for t in odd for c in t), odd
+            follow_strictly(scratch, address, metadata / "1.root.json", metadata)
             print(f"first publication: {count} files, {len(seen)} titles, {len(odd)} of them beyond ASCII")
 
             for role in ("timestamp", "snapshot", "targets", "courses"):
@@ -109,12 +128,14 @@ def main():
             publish(workshop)
             count, _ = client.follow(metadata)
             assert client.version("root") > 1
+            follow_strictly(scratch, address, metadata / "1.root.json", metadata)
             print(f"every key rotated: root {client.version('root')}, {count} files")
 
             publish(workshop, "v2")
             count, seen = client.follow(metadata)
             missing = titles("v2") - seen
             assert not missing, f"titles that did not arrive: {missing}"
+            follow_strictly(scratch, address, metadata / "1.root.json", metadata)
             print(f"updated lessons: snapshot {client.version('snapshot')}, {count} files")
 
 
