@@ -1,5 +1,8 @@
 //! Delegations: the exact list of requests, since a role is fetched only when the search reaches it.
 
+use pishtar_signing::key::RoleKeys;
+use pishtar_signing::metadata::{Delegations, Succinct, Targets};
+
 use crate::world::*;
 
 /// Requests for delegated roles while `path` is looked for and not found.
@@ -86,6 +89,43 @@ fn cycles_and_diamonds_are_visited_once() {
         search(diamond, "x.py"),
         metadata(&["1.a.json", "1.c.json", "1.b.json"])
     );
+}
+
+#[test]
+fn of_hashed_bins_only_the_right_one_is_asked() {
+    // The first bits of SHA-256 of the path: `bar` begins with fcde, `foo` with 2c26.
+    for (bit_length, path, bin) in [
+        (1, "bar", "bin-1"),
+        (1, "foo", "bin-0"),
+        (3, "bar", "bin-7"),
+        (8, "bar", "bin-fc"),
+        (9, "foo", "bin-058"),
+    ] {
+        let mut world = World::new();
+        let keys = [key(40).public()];
+        let succinct = Succinct {
+            keys: RoleKeys::new(&keys, 1),
+            bit_length,
+            name_prefix: "bin".to_owned(),
+            extra: Default::default(),
+        };
+        let bins: Vec<_> = (0..succinct.count())
+            .map(|at| succinct.bin(at).unwrap())
+            .collect();
+        world.targets.get_mut("targets").unwrap().delegations = Some(Delegations {
+            keys: [(keys[0].id(), keys[0].clone())].into(),
+            succinct: Some(succinct),
+            ..Delegations::empty()
+        });
+        let empty = |name| (name, Targets::empty(1, LATER));
+        world.targets.extend(bins.into_iter().map(empty));
+        world.publish_all();
+        world.fails(&["--target-name", path, "download"]);
+        assert_eq!(
+            world.server.asked()[4..],
+            metadata(&[&format!("1.{bin}.json")])
+        );
+    }
 }
 
 #[test]
