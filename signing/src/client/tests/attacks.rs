@@ -3,7 +3,8 @@
 use crate::fixture::*;
 use crate::key::{KeyId, PublicKey, RoleKeys, Signature};
 use crate::metadata::{
-    Delegations, Document, Envelope, FileMeta, MetadataError, Root, Snapshot, Succinct, Timestamp,
+    DelegatedRole, Delegations, Document, Envelope, FileMeta, MetadataError, Root, Snapshot,
+    Succinct, Timestamp,
 };
 
 use super::*;

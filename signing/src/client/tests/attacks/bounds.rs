@@ -150,22 +150,12 @@ fn more_roots_than_one_update_follows() {
     assert_eq!(client.version(&MetaRole::Root), Some(MAX_ROOTS + 2));
 }
 
-#[test]
-fn a_million_delegations_and_deep_chains_are_refused() {
+/// What becomes of a list of courses with these delegations, however its signers were made to sign it.
+fn judge(delegations: impl FnOnce(&mut Delegations)) -> TrustError {
     let ministry = Ministry::new();
     let mut files = ministry.files();
     let mut targets: Targets = read(&files, "1.targets.json");
-    targets.delegations = Some(Delegations {
-        keys: [(ministry.courses.public().id(), ministry.courses.public())].into(),
-        roles: Vec::new(),
-        succinct: Some(Succinct {
-            keys: RoleKeys::new(&[ministry.courses.public()], 1),
-            bit_length: 20,
-            name_prefix: "bin".to_owned(),
-            extra: Default::default(),
-        }),
-        extra: Default::default(),
-    });
+    delegations(targets.delegations.as_mut().unwrap());
     let bytes = forge(targets, &[&ministry.targets]);
     let mut snapshot: Snapshot = read(&files, "1.snapshot.json");
     snapshot
@@ -173,13 +163,36 @@ fn a_million_delegations_and_deep_chains_are_refused() {
         .insert(RoleName::targets(), FileMeta::of(1, &bytes));
     files.insert("1.targets.json".to_owned(), bytes);
     list_snapshot(&ministry, &mut files, snapshot, 1);
-    let error = update(&pinned(&ministry), &files).unwrap_err();
-    assert_eq!(
-        error,
-        TrustError::TooManyDelegations {
-            delegator: MetaRole::Targets
-        }
-    );
+    update(&pinned(&ministry), &files).unwrap_err()
+}
+
+#[test]
+fn a_million_delegations_are_refused_before_any_is_followed() {
+    let too_many = TrustError::TooManyDelegations {
+        delegator: MetaRole::Targets,
+    };
+    for bit_length in [20, 32] {
+        let error = judge(|delegations| {
+            delegations.succinct = Some(Succinct {
+                keys: delegations.roles[0].keys.clone(),
+                bit_length,
+                name_prefix: "bin".to_owned(),
+                extra: Default::default(),
+            });
+            delegations.roles.clear();
+        });
+        assert_eq!(error, too_many);
+    }
+    let error = judge(|delegations| {
+        let one = delegations.roles[0].clone();
+        delegations.roles = (0..=MAX_DELEGATIONS)
+            .map(|number| DelegatedRole {
+                name: role(&format!("r{number}")),
+                ..one.clone()
+            })
+            .collect();
+    });
+    assert_eq!(error, too_many);
 }
 
 #[test]
