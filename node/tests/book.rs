@@ -78,7 +78,7 @@ fn keys_are_kept_lost_and_replaced_as_the_page_says() {
         "{said}"
     );
     assert!(
-        said.contains("root-1 signs no longer; its file is not in the workshop"),
+        said.contains("root-1 signs root no longer; its file is not in the workshop"),
         "{said}"
     );
     let verified = said

@@ -75,7 +75,7 @@ fn one_of_three_root_keys_may_be_lost() {
         })
         .unwrap();
     assert!(
-        said.contains("root-1 signs no longer; its file is not in the workshop"),
+        said.contains("root-1 signs root no longer; its file is not in the workshop"),
         "{said}"
     );
     assert!(words(&bench, NOW).contains("missing old root-1 or root-2 or root-3"));
@@ -201,16 +201,38 @@ fn what_rotate_cannot_do_is_said() {
 #[test]
 fn one_course_can_have_a_key_of_its_own() {
     let bench = Bench::published();
-    bench.rotate(change("math-6-sq")).unwrap();
-    assert!(bench.key("math-6-sq-1").exists() || bench.key("courses").exists());
+    let said = bench.rotate(change("math-6-sq")).unwrap();
+    assert!(
+        said.contains("courses signs math-6-sq no longer; it goes on signing other roles"),
+        "{said}"
+    );
+    assert!(bench.key("math-6-sq-1").exists() && bench.key("courses").exists());
+    assert!(!bench.dir.join("keys/retired").exists());
     bench.sign();
     bench.publish(NOW);
     bench.verify().unwrap();
     // Adding lessons leaves the course its own key.
+    std::fs::remove_file(bench.key("courses")).unwrap();
     bench.add("v2");
     assert!(bench.sign().contains("math-6-sq: 1 signature added"));
     bench.publish(NOW);
     bench.verify().unwrap();
+}
+
+#[test]
+fn a_new_keys_name_is_a_files_name_and_no_other_keys() {
+    let bench = Bench::published();
+    for (name, words) in [
+        ("../x", "cannot be a key's name"),
+        ("targets", "there is a key targets already"),
+    ] {
+        let error = bench.rotate(RotateArgs {
+            new_key: vec![name.into()],
+            ..change("snapshot")
+        });
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
 }
 
 #[test]

@@ -216,6 +216,8 @@ fn now() -> UnixSeconds {
 #[cfg(test)]
 mod ceremony_tests;
 #[cfg(test)]
+mod publish_tests;
+#[cfg(test)]
 mod publisher_tests;
 #[cfg(test)]
 mod tests;

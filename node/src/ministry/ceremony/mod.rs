@@ -12,6 +12,7 @@ use pishtar_signing::UnixSeconds;
 mod export;
 mod import;
 mod offline;
+mod parsed;
 mod stick;
 mod summary;
 
@@ -81,5 +82,7 @@ pub(super) fn run(command: CeremonyCommand, now: UnixSeconds) -> Result<String, 
     }
 }
 
+#[cfg(test)]
+mod refusal_tests;
 #[cfg(test)]
 mod tests;

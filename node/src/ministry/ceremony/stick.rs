@@ -12,13 +12,8 @@ use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use pishtar_signing::client::{
-    MAX_ROOT_BYTES, MAX_SNAPSHOT_BYTES, MAX_TARGETS_BYTES, MAX_TIMESTAMP_BYTES, MetaFile, MetaRole,
-};
+use pishtar_signing::client::{MAX_TARGETS_BYTES, MetaFile};
 use pishtar_signing::key::{KeyId, PublicKey, RoleKeys, Signature};
-use pishtar_signing::metadata::{
-    Document, Envelope, MetadataError, Root, Snapshot, Targets, Timestamp,
-};
 use pishtar_signing::repository::KeyList;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -27,6 +22,7 @@ use sha2::{Digest, Sha256};
 use super::super::error::MinistryError;
 use super::super::roles::file_names;
 use super::super::workshop::create_dir;
+use super::parsed::Parsed;
 
 const FOLDER: &str = "pishtar-ceremony";
 const REQUEST: &str = "request.json";
@@ -78,15 +74,6 @@ pub(super) struct Signed {
     pub(super) sha256: String,
 }
 
-/// A file by its type.
-#[derive(Debug)]
-pub(super) enum Parsed {
-    Root(Envelope<Root>),
-    Timestamp(Envelope<Timestamp>),
-    Snapshot(Envelope<Snapshot>),
-    Targets(Envelope<Targets>),
-}
-
 /// One file on a stick, read and checked.
 #[derive(Debug)]
 pub(super) struct Case {
@@ -126,49 +113,6 @@ impl Request {
                 key.name = printable(&key.name);
             }
         }
-    }
-}
-
-impl Parsed {
-    pub(super) fn read(role: &MetaRole, bytes: &[u8]) -> Result<Parsed, MetadataError> {
-        Ok(match role {
-            MetaRole::Root => Parsed::Root(Envelope::parse(bytes, MAX_ROOT_BYTES)?),
-            MetaRole::Timestamp => Parsed::Timestamp(Envelope::parse(bytes, MAX_TIMESTAMP_BYTES)?),
-            MetaRole::Snapshot => Parsed::Snapshot(Envelope::parse(bytes, MAX_SNAPSHOT_BYTES)?),
-            MetaRole::Targets | MetaRole::Delegated(_) => {
-                Parsed::Targets(Envelope::parse(bytes, MAX_TARGETS_BYTES)?)
-            }
-        })
-    }
-
-    /// The bytes that are signed.
-    pub(super) fn message(&self) -> &[u8] {
-        match self {
-            Parsed::Root(file) => &file.canonical,
-            Parsed::Timestamp(file) => &file.canonical,
-            Parsed::Snapshot(file) => &file.canonical,
-            Parsed::Targets(file) => &file.canonical,
-        }
-    }
-
-    pub(super) fn signatures(&self) -> &[Signature] {
-        match self {
-            Parsed::Root(file) => &file.signatures,
-            Parsed::Timestamp(file) => &file.signatures,
-            Parsed::Snapshot(file) => &file.signatures,
-            Parsed::Targets(file) => &file.signatures,
-        }
-    }
-
-    /// Version and expiry.
-    pub(super) fn header(&self) -> (u64, i64) {
-        let header = match self {
-            Parsed::Root(file) => file.document.header(),
-            Parsed::Timestamp(file) => file.document.header(),
-            Parsed::Snapshot(file) => file.document.header(),
-            Parsed::Targets(file) => file.document.header(),
-        };
-        (header.version, header.expires)
     }
 }
 

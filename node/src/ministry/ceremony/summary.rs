@@ -13,7 +13,8 @@ use pishtar_signing::metadata::{Root, Snapshot, TargetFile, TargetPath, Targets,
 
 use super::super::error::MinistryError;
 use super::super::roles::DAY;
-use super::stick::{Case, Parsed, Standing, printable};
+use super::parsed::Parsed;
+use super::stick::{Case, Standing, printable};
 
 /// How many lessons or files are listed one by one.
 const LISTED: usize = 50;
