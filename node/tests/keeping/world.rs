@@ -138,7 +138,8 @@ pub(crate) fn content(name: &str, bytes: usize) -> Vec<u8> {
     content
 }
 
-async fn address(node: &Handle) -> libp2p::Multiaddr {
+/// Where a node can be dialled.
+pub(crate) async fn address(node: &Handle) -> libp2p::Multiaddr {
     until("an address", || !node.status().listen.is_empty()).await;
     let status = node.status();
     let address = format!("{}/p2p/{}", status.listen[0], status.peer_id);

@@ -115,6 +115,14 @@ impl Remover {
     }
 }
 
+#[cfg(test)]
+impl Remover {
+    /// Has a plan been made, or does one wait for what is being begun?
+    pub(super) fn is_planning(&self) -> bool {
+        matches!(*self.plan(), Plan::Made(_)) || self.gate.try_read().is_err()
+    }
+}
+
 /// Withdraws the plan when the removal ends in whichever way.
 struct PlanGuard<'a>(&'a Remover);
 

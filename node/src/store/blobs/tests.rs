@@ -227,6 +227,33 @@ async fn removed_blobs_leave_nothing_and_others_stay() {
 }
 
 #[tokio::test]
+async fn an_import_that_ends_while_a_removal_is_planned_is_not_swept_away() {
+    let world = World::new().await;
+    let (gone, new) = (sample(100_000), sample(70_000));
+    let range = 0..gone.len() as u64;
+    let received = receive(&world.store, &gone, range.clone(), bao(&gone, range)).await;
+    assert!(received.complete);
+    let remover = world.store.inner.remover.clone();
+    let begun = remover.starting(to_hash(BlobHash::of(&new))).await;
+    let store = world.store.clone();
+    let removal = tokio::spawn(async move { store.remove(&[BlobHash::of(&gone)]).await });
+    // Until the removal either waits for the import, or has planned without it.
+    let planning = async {
+        while !remover.is_planning() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let planning = tokio::time::timeout(std::time::Duration::from_secs(10), planning);
+    planning.await.expect("the removal gets that far");
+    let added = world.store.fs().add_bytes(new.clone()).temp_tag().await;
+    drop(added.expect("space on the disk"));
+    drop(begun);
+    let removed = removal.await.expect("it ends").expect("not in use");
+    assert_eq!(removed, [BlobHash::of(&sample(100_000))]);
+    assert_eq!(world.state(&new).await, Holding::Complete);
+}
+
+#[tokio::test]
 async fn a_closed_store_opens_again_with_its_partial_blobs_and_without_litter() {
     let mut world = World::new().await;
     let bytes = sample(500_000);
