@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Parser, Subcommand};
 use pishtar_signing::UnixSeconds;
@@ -42,6 +42,9 @@ struct Arguments {
     /// Folder for the files.
     #[arg(long, value_name = "DIR")]
     target_dir: Option<PathBuf>,
+    /// How long to wait for a server, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    patience: u64,
     #[command(subcommand)]
     command: Command,
 }
@@ -82,7 +85,8 @@ fn run(arguments: Arguments) -> Result<(), ClientError> {
         .metadata_url
         .ok_or(ClientError::usage("--metadata-url"))?;
     // 5.1: the time is that of the beginning, for all of the update.
-    let mut session = Session::open(metadata, Source::new(&url)?, now())?;
+    let patience = Duration::from_secs(arguments.patience);
+    let mut session = Session::open(metadata, Source::new(&url, patience)?, now())?;
     if matches!(arguments.command, Command::Refresh) {
         return session.refresh();
     }
@@ -95,7 +99,7 @@ fn run(arguments: Arguments) -> Result<(), ClientError> {
     if arguments.target_names.is_empty() {
         return Err(ClientError::usage("--target-name"));
     }
-    let (source, folder) = (Source::new(&base)?, Folder::new(folder));
+    let (source, folder) = (Source::new(&base, patience)?, Folder::new(folder));
     session.refresh()?;
     for path in &arguments.target_names {
         let (target, consistent) = session.find(path)?;
@@ -105,8 +109,7 @@ fn run(arguments: Arguments) -> Result<(), ClientError> {
 }
 
 fn now() -> UnixSeconds {
-    let seconds =
-        |elapsed: std::time::Duration| i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX);
+    let seconds = |elapsed: Duration| i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX);
     match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(since) => seconds(since),
         Err(before) => -seconds(before.duration()),

@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use crate::error::ClientError;
 
-const CONNECT: Duration = Duration::from_secs(10);
-const ANSWER: Duration = Duration::from_secs(30);
 /// Slowest rate in bytes per second at which a body may arrive (slow retrieval attack).
 const SLOWEST: u64 = 8 << 10;
 
@@ -15,6 +13,7 @@ const SLOWEST: u64 = 8 << 10;
 pub(crate) struct Source {
     agent: ureq::Agent,
     base: String,
+    patience: Duration,
 }
 
 /// A file on its way.
@@ -24,9 +23,11 @@ pub(crate) struct Answer {
 }
 
 impl Source {
+    /// A server that must take a connection and begin to answer within `patience`.
+    ///
     /// # Errors
     /// [`ClientError::Url`] unless it is a plain HTTP address.
-    pub(crate) fn new(base: &str) -> Result<Source, ClientError> {
+    pub(crate) fn new(base: &str, patience: Duration) -> Result<Source, ClientError> {
         if !base.starts_with("http://") {
             let url = base.to_owned();
             return Err(ClientError::Url { url });
@@ -34,8 +35,8 @@ impl Source {
         let own_machine = is_loopback(base);
         let mut config = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_connect(Some(CONNECT))
-            .timeout_recv_response(Some(ANSWER))
+            .timeout_connect(Some(patience))
+            .timeout_recv_response(Some(patience))
             .user_agent(concat!("pishtar-tuf-client/", env!("CARGO_PKG_VERSION")));
         if own_machine {
             // A proxy from the environment cannot reach this machine's own addresses.
@@ -45,6 +46,7 @@ impl Source {
         Ok(Source {
             agent: config.into(),
             base: base.trim_end_matches('/').to_owned(),
+            patience,
         })
     }
 
@@ -60,7 +62,7 @@ impl Source {
     ) -> Result<Option<Answer>, ClientError> {
         let url = format!("{}/{escaped_path}", self.base);
         let request = self.agent.get(&url).config();
-        let patience = ANSWER + Duration::from_secs(bytes / SLOWEST);
+        let patience = self.patience + Duration::from_secs(bytes / SLOWEST);
         let called = request.timeout_recv_body(Some(patience)).build().call();
         let response = called.map_err(|error| network(&url, error))?;
         match response.status().as_u16() {

@@ -134,6 +134,25 @@ fn an_endless_file_is_cut_at_the_promised_length() {
     assert!(world.server.sent() - before < 16 << 20);
 }
 
+/// Slow retrieval: a server that sends ever less is left, and nothing of its file is kept.
+#[test]
+fn a_file_that_stalls_is_given_up() {
+    let mut world = World::new();
+    world.file("targets", "x", b"content");
+    world.publish_all();
+    world.refresh();
+    let served = prefixed("x", &Hashes::of(b"content").0["sha256"]);
+    world
+        .server
+        .set(served, Answer::Stalled(b"content".to_vec()));
+    let said = world.fails(&["--patience", "1", "--target-name", "x", "download"]);
+    assert!(
+        said.ends_with("timeout: receive body; try again later"),
+        "{said}"
+    );
+    assert!(world.downloaded().is_empty());
+}
+
 #[test]
 fn sha256_sha512_or_both_and_nothing_without_either() {
     let content = b"content";

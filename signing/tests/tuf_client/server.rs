@@ -10,6 +10,8 @@ use std::time::Duration;
 #[derive(Clone)]
 pub(crate) enum Answer {
     Bytes(Vec<u8>),
+    /// Half of these bytes, and then nothing until the client hangs up.
+    Stalled(Vec<u8>),
     /// This byte for ever, without a length.
     Endless(u8),
     Status(u16),
@@ -94,6 +96,16 @@ fn serve(mut stream: TcpStream, shared: &Mutex<Shared>) -> std::io::Result<()> {
             )?;
             shared.lock().unwrap().sent += length as u64;
             stream.write_all(&bytes)
+        }
+        Answer::Stalled(bytes) => {
+            let length = bytes.len();
+            write!(
+                stream,
+                "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n"
+            )?;
+            stream.write_all(&bytes[..length / 2])?;
+            lines.next();
+            Ok(())
         }
         Answer::Endless(byte) => {
             write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")?;
