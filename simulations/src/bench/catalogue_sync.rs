@@ -53,11 +53,11 @@ pub struct FirstSync {
     pub wire_bytes: u64,
     /// From the start of the process until the catalogue is in use, in seconds.
     pub seconds: f64,
-    /// CPU time of the learning node, in seconds.
+    /// CPU time of the learning node until then, in seconds.
     pub cpu_s: f64,
     /// CPU time of the giving node for it, in seconds.
     pub giver_cpu_s: f64,
-    /// Most resident memory of the learning node, in MiB.
+    /// Most resident memory of the learning node until it is at rest again, its search index filled, in MiB.
     pub peak_rss_mib: f64,
     /// Most resident memory of the giving node, in MiB.
     pub giver_peak_rss_mib: f64,
@@ -107,22 +107,26 @@ pub fn run(
     let publish = ["--publish".into(), published.clone().into()];
     let mut giver = Node::start(pishtar, &scratch.join("giver"), &written.root, &publish)?;
     giver.wait_for_lessons(lessons)?;
+    giver.wait_for_rest()?;
     let line = Line::to(socket(&giver.address()?)?, round_trip / 2)?;
     let giver_cpu_s = giver.cpu_s()?;
     let began = SystemTime::now();
     let peer = ["--peer".into(), over(&line, &giver.address()?)?.into()];
     let mut school = Node::start(pishtar, &scratch.join("school"), &written.root, &peer)?;
     let got = school.wait_for_log(&[&in_use(written.version)])?;
-    let first = FirstSync {
+    let mut first = FirstSync {
         seconds: logged_at(&got)? - seconds(began)?,
         cpu_s: school.cpu_s()?,
         giver_cpu_s: giver.cpu_s()? - giver_cpu_s,
         wire_bytes: line.bytes(),
-        peak_rss_mib: school.memory("VmHWM")?,
-        giver_peak_rss_mib: giver.memory("VmHWM")?,
+        peak_rss_mib: 0.0,
+        giver_peak_rss_mib: 0.0,
     };
     school.wait_for_lessons(lessons)?;
     sleep(AFTERMATH);
+    school.wait_for_rest()?;
+    first.peak_rss_mib = school.memory("VmHWM")?;
+    first.giver_peak_rss_mib = giver.memory("VmHWM")?;
 
     let wire_bytes = line.bytes();
     let edited = catalogue::touch(&published, size.seed, touched, now()?)?;

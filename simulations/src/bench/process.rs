@@ -190,6 +190,26 @@ impl Node {
         Ok(kib / 1024.0)
     }
 
+    /// Waits until it has nothing to do, such as filling its search index.
+    pub(super) fn wait_for_rest(&mut self) -> Result<()> {
+        const LOOK: Duration = Duration::from_millis(500);
+        const BUSY_S: f64 = 0.03;
+        let began = Instant::now();
+        loop {
+            let before = self.cpu_s()?;
+            sleep(LOOK);
+            if self.cpu_s()? - before < BUSY_S {
+                return Ok(());
+            }
+            self.check_alive()?;
+            ensure!(
+                began.elapsed() < PATIENCE,
+                "{} never comes to rest",
+                self.data.display()
+            );
+        }
+    }
+
     pub(super) fn cpu_s(&self) -> Result<f64> {
         const TICKS_PER_SECOND: f64 = 100.0;
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
