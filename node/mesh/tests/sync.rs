@@ -430,3 +430,36 @@ fn one_question_lost_ends_the_update_and_the_others_answers_are_harmless() {
     }
     assert!(bench.mesh.answer_versions().is_empty());
 }
+
+#[test]
+fn after_a_deadline_fewer_files_are_asked_for_at_once() {
+    let mut ministry = Ministry::new();
+    for course in 0..20 {
+        ministry.lesson(&format!("math-{course}-sq"), "fractions", &[1_000]);
+    }
+    ministry.publish();
+    let files = ministry.files();
+    let mut bench = Bench::new(&ministry);
+    let id = |output: &str| -> u64 {
+        let id = output.split(' ').next().and_then(|id| id.parse().ok());
+        id.expect("a question")
+    };
+    // How many course files are asked for when the top-level targets came; `root` asks for the next root.
+    let courses = |bench: &mut Bench, root: u64| {
+        let timestamp = bench.file(root, &files, "2.root.json");
+        let snapshot = bench.file(id(&timestamp[0]), &files, "timestamp.json");
+        let targets = bench.file(id(&snapshot[0]), &files, "2.snapshot.json");
+        bench.file(id(&targets[0]), &files, "2.targets.json").len()
+    };
+    bench.give(Input::PeerConnected { peer: PEER });
+    bench.versions(1, 2);
+    assert_eq!(courses(&mut bench, 3), 16);
+    bench.tick_at(15_000);
+    let again = (16..50).map(|second| bench.tick_at(second * 1_000));
+    let root = again
+        .flatten()
+        .find(|output| output.contains("2.root.json"))
+        .expect("the update is tried again");
+    // Half of sixteen, and one more for each quick answer since: root, timestamp, snapshot, targets.
+    assert_eq!(courses(&mut bench, id(&root)), 12);
+}

@@ -8,6 +8,7 @@ mod checked;
 mod listing;
 mod newcomers;
 mod publisher;
+mod updating;
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -7,9 +7,9 @@ use std::{
 
 use pishtar_signing::client::{
     Fault as Blame, Fetched, MetaFile, MetaRole, Outcome, Policy, Step, TrustError, TrustedSet,
-    Update,
 };
 
+use super::updating::{Ahead, Asked, MAX_AHEAD, Updating};
 use crate::{
     desk::{Cx, doubled},
     event::Event,
@@ -21,12 +21,6 @@ use crate::{
 /// After so many attempts without the claimed version, a claim is dropped until it is repeated.
 const MAX_FRUITLESS: u32 = 7;
 
-/// Files of one update that are asked for or wait at the same time. Fewer: each costs a round trip; more: one source's
-/// answers crowd out what others ask of it.
-const MAX_AHEAD: usize = 16;
-/// Bytes of them, by what the snapshot promises. One file of any size is always asked for.
-const MAX_AHEAD_BYTES: u64 = 8 << 20;
-
 /// One publisher.
 #[derive(Debug)]
 pub(super) struct Publisher {
@@ -34,6 +28,7 @@ pub(super) struct Publisher {
     pub(super) claims: BTreeMap<Source, Claim>,
     pub(super) job: Job,
     pub(super) checked: Option<Now>,
+    ahead: Ahead,
 }
 
 /// A source says that it has this timestamp version.
@@ -55,50 +50,6 @@ pub(super) enum Job {
     },
 }
 
-/// An update that runs.
-///
-/// Always true after a step: the file that `update` wants next is in `asked`. What comes sooner than it is wanted waits
-/// in `early`; both together are bounded by [`MAX_AHEAD`] and [`MAX_AHEAD_BYTES`].
-#[derive(Debug)]
-pub(super) struct Updating {
-    source: Source,
-    update: Box<Update>,
-    asked: BTreeMap<RequestId, Asked>,
-    early: BTreeMap<MetaFile, Fetched>,
-}
-
-#[derive(Debug)]
-struct Asked {
-    file: MetaFile,
-    max_bytes: u64,
-    lost_at: Mono,
-}
-
-impl Updating {
-    pub(super) fn waits_for(&self, request: RequestId) -> bool {
-        self.asked.contains_key(&request)
-    }
-
-    fn lost_at(&self) -> Option<Mono> {
-        self.asked.values().map(|asked| asked.lost_at).min()
-    }
-
-    fn is_asked(&self, file: &MetaFile) -> bool {
-        self.asked.values().any(|asked| asked.file == *file)
-    }
-
-    /// Bytes that wait, and that may come for what is asked for.
-    fn ahead_bytes(&self) -> u64 {
-        let waiting = self.early.values().map(|early| match early {
-            Fetched::Bytes(bytes) => bytes.len() as u64,
-            Fetched::Absent => 0,
-        });
-        waiting
-            .chain(self.asked.values().map(|asked| asked.max_bytes))
-            .sum()
-    }
-}
-
 impl Job {
     pub(super) fn source(&self) -> Option<Source> {
         match self {
@@ -116,6 +67,7 @@ impl Publisher {
             claims,
             job: Job::Idle,
             checked: None,
+            ahead: Ahead::default(),
         }
     }
 
@@ -206,9 +158,7 @@ impl Publisher {
             if job.is_asked(&file) || job.early.contains_key(&file) {
                 continue;
             }
-            let open = job.asked.len() + job.early.len();
-            let bytes = job.ahead_bytes().saturating_add(max_bytes);
-            if open >= MAX_AHEAD || bytes > MAX_AHEAD_BYTES {
+            if !job.has_room(self.ahead, max_bytes) {
                 return;
             }
             self.ask(cx, id, job, file, max_bytes);
@@ -235,15 +185,13 @@ impl Publisher {
             ask,
             max_bytes,
         });
-        let lost_at = cx.mono().plus(cx.config.meta_timeout);
-        job.asked.insert(
-            request,
-            Asked {
-                file,
-                max_bytes,
-                lost_at,
-            },
-        );
+        let asked = Asked {
+            file,
+            max_bytes,
+            at: cx.mono(),
+            lost_at: cx.mono().plus(cx.config.meta_timeout),
+        };
+        job.asked.insert(request, asked);
     }
 
     fn install(
@@ -300,6 +248,7 @@ impl Publisher {
             }
         };
         if let Some(asked) = job.asked.remove(&request) {
+            self.ahead.answered(cx.mono().since(asked.at));
             job.early.insert(asked.file, answer);
         }
         self.step(cx, id, job);
@@ -382,6 +331,7 @@ impl Publisher {
         if job.lost_at().is_some_and(|lost_at| lost_at <= cx.mono()) {
             let source = job.source;
             self.job = Job::Idle;
+            self.ahead.lost();
             self.source_failed(cx, source, MetaFailure::Stalled);
         }
     }
