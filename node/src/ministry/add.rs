@@ -79,9 +79,9 @@ fn scan(from: &Path, table: &Path) -> Result<Vec<FoundFile>, MinistryError> {
                 continue;
             };
             let about = std::fs::metadata(entry.path()).map_err(failed)?;
-            if name.starts_with('.')
-                || std::fs::canonicalize(entry.path()).is_ok_and(|path| path == table)
-            {
+            let is_table = Some(entry.file_name().as_os_str()) == table.file_name()
+                && std::fs::canonicalize(entry.path()).is_ok_and(|path| path == table);
+            if name.starts_with('.') || is_table {
                 continue;
             }
             if about.is_dir() && depth < MAX_DEPTH {
@@ -223,6 +223,7 @@ fn stage(
         let role =
             RoleName::new(course.as_str()).expect("a course id is a short slug with hyphens");
         let mut new = staged.course(&role)?;
+        let touched = report.added.len() + report.changed.len();
         for StoredLesson {
             id,
             mut draft,
@@ -244,7 +245,9 @@ fn stage(
             }
             new.extend(after);
         }
-        staged.set_course(&role, new, now)?;
+        if report.added.len() + report.changed.len() > touched {
+            staged.set_course(&role, new, now)?;
+        }
     }
     staged.save()?;
     Ok(report)

@@ -61,6 +61,10 @@ pub(super) struct Store<'w> {
     workshop: &'w Workshop,
     storing: Storing,
     seen: BTreeMap<String, Seen>,
+    /// Must `seen` be written down?
+    changed: bool,
+    /// Real paths of the folders that sources lie in.
+    folders: BTreeMap<PathBuf, PathBuf>,
     progress: Progress,
 }
 
@@ -86,17 +90,16 @@ impl<'w> Store<'w> {
             workshop,
             storing,
             seen: seen.unwrap_or_default(),
+            changed: false,
+            folders: BTreeMap::new(),
             progress: Progress::new(total),
         })
     }
 
     /// Brings a file in and tells its hashes.
     pub(super) fn store(&mut self, source: &Path) -> Result<Stored, MinistryError> {
-        let failed = MinistryError::io("reading", source);
-        let (name, about) = fs::canonicalize(source)
-            .and_then(|path| Ok((path, fs::metadata(source)?)))
-            .map_err(failed)?;
-        let name = name.display().to_string();
+        let about = fs::metadata(source).map_err(MinistryError::io("reading", source))?;
+        let name = self.full_name(source)?;
         let modified_ns =
             i128::from(about.mtime()) * 1_000_000_000 + i128::from(about.mtime_nsec());
         let known = self.seen.get(&name).filter(|seen| {
@@ -111,6 +114,7 @@ impl<'w> Store<'w> {
             return Ok(seen.stored.clone());
         }
         let stored = self.bring_in(source)?;
+        self.changed = true;
         self.seen.insert(
             name,
             Seen {
@@ -122,9 +126,28 @@ impl<'w> Store<'w> {
         Ok(stored)
     }
 
+    /// A source by the real path of its folder, which is the same from wherever the command is called.
+    fn full_name(&mut self, source: &Path) -> Result<String, MinistryError> {
+        let folder = match source.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        let file = source.file_name().unwrap_or_default();
+        if let Some(real) = self.folders.get(folder) {
+            return Ok(real.join(file).display().to_string());
+        }
+        let real = fs::canonicalize(folder).map_err(MinistryError::io("reading", folder))?;
+        let name = real.join(file).display().to_string();
+        self.folders.insert(folder.to_owned(), real);
+        Ok(name)
+    }
+
     /// Writes the memory down and ends the progress line.
     pub(super) fn close(mut self) -> Result<(), MinistryError> {
         self.progress.end();
+        if !self.changed {
+            return Ok(());
+        }
         let json = serde_json::to_vec(&self.seen).expect("strings and numbers are JSON");
         write_atomic(&seen_path(self.workshop), &json)
     }

@@ -6,6 +6,7 @@
 
 mod add;
 mod ceremony;
+mod clean;
 mod device;
 mod error;
 mod files;
@@ -127,6 +128,11 @@ pub enum MinistryCommand {
     /// Sign on a machine without network, by carrying files
     #[command(subcommand)]
     Ceremony(CeremonyCommand),
+    /// Delete stored lesson files that no lesson names any more
+    Clean {
+        /// The folder of the workshop
+        dir: PathBuf,
+    },
     /// Municipalities and schools that publish beside the ministry
     #[command(subcommand)]
     Publisher(PublisherCommand),
@@ -192,6 +198,7 @@ pub fn run(command: MinistryCommand) -> Result<(), MinistryError> {
         }
         MinistryCommand::Rotate(args) => rotate::rotate(&args, now),
         MinistryCommand::Key(command) => keys::run(command),
+        MinistryCommand::Clean { dir } => clean::clean(&dir),
         MinistryCommand::Ceremony(command) => ceremony::run(command, now),
         MinistryCommand::Publisher(command) => publisher::run(command, now),
         MinistryCommand::Device(command) => device::run(command, now),

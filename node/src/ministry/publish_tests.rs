@@ -104,3 +104,24 @@ fn a_published_folder_keeps_what_readers_and_neighbours_need_and_no_more() {
     assert_eq!(files(), 2);
     bench.verify().unwrap();
 }
+
+#[test]
+fn clean_deletes_stored_bytes_that_nothing_names() {
+    let (bench, folder) = two_courses();
+    let stored = || tree(&bench.dir.join("files")).len();
+    let before = stored();
+    for edition in ["two", "three"] {
+        fs::write(folder.join("a.pdf"), format!("%PDF-1.4 {edition}")).unwrap();
+        add::add(&bench.dir, &folder, None, Storing::Copy, NOW).unwrap();
+        bench.sign();
+        bench.publish(NOW);
+    }
+    assert_eq!(stored(), before + 2);
+    assert!(
+        clean::clean(&bench.dir).unwrap().starts_with("1 files"),
+        "the one before is still served"
+    );
+    bench.repair();
+    bench.verify().unwrap();
+    assert!(clean::clean(&bench.dir).unwrap().starts_with("0 files"));
+}

@@ -30,18 +30,7 @@ type Versions = BTreeMap<MetaRole, Vec<u64>>;
 /// Deletes what the rule above no longer keeps. `changed` are the roles whose file was written now.
 pub(super) fn tidy(out: &Path, changed: &[RoleName], extent: Extent) -> Result<(), MinistryError> {
     let folder = out.join("metadata");
-    let mut versions = Versions::new();
-    for name in file_names(&folder)? {
-        let Some(file) = MetaFile::parse(&name) else {
-            continue;
-        };
-        if let Some(version) = file.version {
-            versions.entry(file.role).or_default().push(version);
-        }
-    }
-    versions
-        .values_mut()
-        .for_each(|list| list.sort_unstable_by(|a, b| b.cmp(a)));
+    let versions = versions(&folder)?;
     match extent {
         Extent::Changes => drop_replaced(out, &versions, changed)?,
         Extent::Everything => drop_unnamed(out, &versions)?,
@@ -52,6 +41,40 @@ pub(super) fn tidy(out: &Path, changed: &[RoleName], extent: Extent) -> Result<(
         }
     }
     Ok(())
+}
+
+/// SHA-256 of every lesson file that a published folder serves, hex.
+pub(super) fn served_hashes(out: &Path) -> Result<BTreeSet<String>, MinistryError> {
+    let mut hashes = BTreeSet::new();
+    for (role, list) in versions(&out.join("metadata"))? {
+        if role.targets_role().is_none() {
+            continue;
+        }
+        for version in list.into_iter().take(SERVED_VERSIONS) {
+            let places = places(out, &role, version)?.unwrap_or_default();
+            let names = places
+                .iter()
+                .filter_map(|place| place.file_name()?.to_str());
+            hashes.extend(names.filter_map(|name| Some(name.split_once('.')?.0.to_owned())));
+        }
+    }
+    Ok(hashes)
+}
+
+fn versions(folder: &Path) -> Result<Versions, MinistryError> {
+    let mut versions = Versions::new();
+    for name in file_names(folder)? {
+        let Some(file) = MetaFile::parse(&name) else {
+            continue;
+        };
+        if let Some(version) = file.version {
+            versions.entry(file.role).or_default().push(version);
+        }
+    }
+    versions
+        .values_mut()
+        .for_each(|list| list.sort_unstable_by(|a, b| b.cmp(a)));
+    Ok(versions)
 }
 
 /// The files that the third newest version of a changed role named last.

@@ -178,6 +178,12 @@ impl Repository {
         keys: RoleKeys,
         scope: Scope,
     ) -> Result<(), RepositoryError> {
+        let present = self.top().delegations.as_ref();
+        if let Some(role) = present.and_then(|delegations| delegations.role(name))
+            && (&role.keys, &role.scope) == (&keys, &scope)
+        {
+            return Ok(());
+        }
         let mut top = self.top().clone();
         let delegations = top.delegations.get_or_insert_with(Delegations::empty);
         delegations
