@@ -1,12 +1,17 @@
 //! Every file that a trusted catalogue names: what is held of it, whether it is wanted, and where
 //! it stands in its roles' sorted path order.
 
+mod file;
+mod roles;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,
 };
 
-use pishtar_catalog::{BlobHash, Catalog};
+use pishtar_catalog::BlobHash;
+
+pub(crate) use self::file::{File, FileIx, Holding, QueueKey, RoleIx};
 
 use crate::{
     config::GROUP_BYTES,
@@ -15,114 +20,6 @@ use crate::{
     ranges::RangeSet,
     wire::Bitmap,
 };
-
-/// A file within the inventory; small, and reused after the file is withdrawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct FileIx(u32);
-
-#[cfg(test)]
-impl FileIx {
-    pub(crate) fn numbered(number: u32) -> Self {
-        FileIx(number)
-    }
-}
-
-/// A role within the inventory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct RoleIx(u32);
-
-/// What is held of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Holding {
-    /// Nobody looked yet.
-    Unknown,
-    /// Asked the shell.
-    Inspecting,
-    /// These verified ranges; not all of the file.
-    Partial(RangeSet),
-    /// All.
-    Complete,
-    /// All, in a published folder.
-    Referenced,
-    /// Being removed from the disk: nothing of it may be used or fetched until that is done.
-    Leaving,
-}
-
-/// One file.
-#[derive(Debug)]
-pub(crate) struct File {
-    pub(crate) hash: BlobHash,
-    /// Signed length in bytes.
-    pub(crate) length: u64,
-    pub(crate) holding: Holding,
-    /// Why it is fetched as a whole, if it is; changed by [`Inventory::set_want`] alone.
-    pub(crate) want: Option<Priority>,
-    /// Never removed to make room.
-    pub(crate) pinned: bool,
-    /// Bytes that are on the disk and damaged: they take room until the file is whole again or removed.
-    pub(crate) damaged: u64,
-    /// Connected peers that hold all or some of it.
-    pub(crate) providers: u32,
-    /// Seeded chance: breaks ties between equally rare files.
-    pub(crate) shuffle: u32,
-    /// Its key in the planner's queue while it stands there.
-    pub(crate) queued: Option<QueueKey>,
-    /// Roles and positions in their path order.
-    places: Vec<(RoleIx, u32)>,
-}
-
-/// Order of fetching: most urgent, then rarest, then by chance.
-pub(crate) type QueueKey = (Priority, u32, u32, FileIx);
-
-impl File {
-    pub(crate) fn is_complete(&self) -> bool {
-        matches!(self.holding, Holding::Complete | Holding::Referenced)
-    }
-
-    pub(crate) fn is_known(&self) -> bool {
-        !matches!(
-            self.holding,
-            Holding::Unknown | Holding::Inspecting | Holding::Leaving
-        )
-    }
-
-    pub(crate) fn held_bytes(&self) -> u64 {
-        match &self.holding {
-            Holding::Unknown | Holding::Inspecting | Holding::Leaving => 0,
-            Holding::Partial(ranges) => ranges.total(),
-            Holding::Complete | Holding::Referenced => self.length,
-        }
-    }
-
-    /// Held bytes that count in the quota and that a removal frees.
-    pub(crate) fn counted_bytes(&self) -> u64 {
-        match self.holding {
-            Holding::Referenced => 0,
-            _ => self.held_bytes() + self.damaged,
-        }
-    }
-
-    pub(crate) fn missing_bytes(&self) -> u64 {
-        self.length - self.held_bytes()
-    }
-
-    pub(crate) fn places(&self) -> &[(RoleIx, u32)] {
-        &self.places
-    }
-
-    /// Ranges that are not held; empty while nobody has looked.
-    pub(crate) fn missing(&self) -> RangeSet {
-        self.missing_within(0..self.length)
-    }
-
-    /// The missing part of a range.
-    pub(crate) fn missing_within(&self, range: Range<u64>) -> RangeSet {
-        match &self.holding {
-            Holding::Partial(ranges) => ranges.gaps(range).collect(),
-            _ => RangeSet::default(),
-        }
-    }
-}
 
 /// One role of one publisher.
 #[derive(Debug)]
@@ -274,48 +171,6 @@ impl Inventory {
         Some(ix)
     }
 
-    /// Takes over a role as the catalogue has it now; `None` when it is gone. Old files keep
-    /// their indexes where the new version still names them. Returns files that lost a place.
-    pub(crate) fn replace_role(
-        &mut self,
-        catalog: &Catalog,
-        publisher: &str,
-        name: &str,
-        mut shuffle: impl FnMut() -> u64,
-    ) -> Vec<FileIx> {
-        let lost = self.drop_role(publisher, name);
-        let Some((version, hashes)) = catalog.role_files(publisher, name) else {
-            return lost;
-        };
-        let role_ix = self.new_role_ix(publisher, name);
-        let mut files = Vec::with_capacity(hashes.len());
-        let mut ours = Bitmap::default();
-        for (position, hash) in (0u32..).zip(hashes) {
-            let known = self.find(hash).or_else(|| {
-                let (_, file) = catalog.file(hash)?;
-                Some(self.intern(*hash, file.length, shuffle() as u32))
-            });
-            if let Some(ix) = known {
-                let file = self.file_mut(ix);
-                file.places.push((role_ix, position));
-                ours.set(position as usize, file.is_complete());
-            }
-            files.push(known);
-        }
-        let role = Role {
-            publisher: publisher.to_owned(),
-            name: name.to_owned(),
-            version,
-            files,
-            ours,
-            changed_at: self.generation + 1,
-            dirty: true,
-        };
-        self.roles[role_ix.0 as usize] = Some(role);
-        self.dirty = true;
-        lost
-    }
-
     /// Takes a file out that has no place any more.
     pub(crate) fn remove_if_unplaced(&mut self, ix: FileIx) -> Option<File> {
         if !self.files[ix.0 as usize].as_ref()?.places.is_empty() {
@@ -464,36 +319,6 @@ impl Inventory {
         self.files[at as usize] = Some(file);
         self.by_hash.insert(hash, FileIx(at));
         FileIx(at)
-    }
-
-    fn drop_role(&mut self, publisher: &str, name: &str) -> Vec<FileIx> {
-        let Some(&role_ix) = self.by_name.get(&(publisher.to_owned(), name.to_owned())) else {
-            return Vec::new();
-        };
-        let Some(role) = self.roles[role_ix.0 as usize].take() else {
-            return Vec::new();
-        };
-        let files: Vec<FileIx> = role.files.into_iter().flatten().collect();
-        for &ix in &files {
-            self.file_mut(ix)
-                .places
-                .retain(|(role, _)| *role != role_ix);
-        }
-        self.dirty = true;
-        files
-    }
-
-    /// A role keeps its index for the life of the process, so that peers' bitmaps stay apart.
-    fn new_role_ix(&mut self, publisher: &str, name: &str) -> RoleIx {
-        let next = RoleIx(
-            u32::try_from(self.roles.len()).expect("metadata bounds keep roles far below 2^32"),
-        );
-        let key = (publisher.to_owned(), name.to_owned());
-        let ix = *self.by_name.entry(key).or_insert(next);
-        if ix == next {
-            self.roles.push(None);
-        }
-        ix
     }
 }
 

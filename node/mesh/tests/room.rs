@@ -256,6 +256,7 @@ proptest! {
         script in proptest::collection::vec(step(), 1..40),
     ) {
         let (mut world, ministry, source, home) = small(seed, quota * MIB);
+        world.late_bytes = MIB;
         let helper = world.add(&ministry, |_| {});
         world.connect(source, helper);
         let mut pinned = BTreeSet::new();

@@ -248,54 +248,6 @@ pub(super) async fn open(options: &NodeOptions, clock: Clock) -> Result<Opened, 
     })
 }
 
-/// The lesson store of a node that does not run, with the catalogue that names its files.
-pub(super) struct OpenedStore {
-    _lock: FolderLock,
-    folder: PathBuf,
-    pub(super) catalog: Catalog,
-    pub(super) blobs: BlobStore,
-}
-
-/// Opens only what it takes to look at stored lessons.
-pub(super) async fn open_store(data: &Path) -> Result<OpenedStore, StartError> {
-    let not_there = |cause| StartError::Folder {
-        path: data.to_owned(),
-        cause,
-    };
-    let data = fs::canonicalize(data).map_err(not_there)?;
-    let lock = lock(&data)?;
-    let trust = TrustStore::open(data.join("trust"))?;
-    let catalog = restore_publishers(&trust, &data)?.catalog;
-    let folder = data.join("blobs");
-    let blobs = BlobStore::open(&folder).await;
-    let blobs = blobs.map_err(|error| StartError::Store {
-        store: "lesson",
-        folder: folder.clone(),
-        cause: error.to_string(),
-    })?;
-    Ok(OpenedStore {
-        _lock: lock,
-        folder,
-        catalog,
-        blobs,
-    })
-}
-
-impl OpenedStore {
-    pub(super) fn failed(&self, error: &impl ToString) -> StartError {
-        StartError::Store {
-            store: "lesson",
-            folder: self.folder.clone(),
-            cause: error.to_string(),
-        }
-    }
-
-    pub(super) async fn close(self) -> Result<(), StartError> {
-        let closed = self.blobs.shutdown().await;
-        closed.map_err(|error| self.failed(&error))
-    }
-}
-
 /// Acknowledgements count only when the ministry's current collection key signed them.
 pub(super) fn set_ack_key(records: &RecordStore, mesh: &Mesh) {
     let key = mesh.catalog().collection_key(MINISTRY);
@@ -336,7 +288,7 @@ fn make_folder(data: &Path) -> Result<PathBuf, StartError> {
     fs::canonicalize(data).map_err(error)
 }
 
-fn lock(data: &Path) -> Result<FolderLock, StartError> {
+pub(super) fn lock(data: &Path) -> Result<FolderLock, StartError> {
     let path = data.join("lock");
     FolderLock::take(&path).map_err(|error| match error {
         LockError::Held => StartError::Locked {
@@ -431,10 +383,10 @@ fn pin(trust: &TrustStore, options: &NodeOptions, data: &Path) -> Result<(), Sta
 
 /// What the disk holds of publishers, verified again.
 #[derive(Default)]
-struct Trusted {
+pub(super) struct Trusted {
     publishers: Vec<(PublisherId, TrustedSet)>,
     damaged: Vec<(PublisherId, String)>,
-    catalog: Catalog,
+    pub(super) catalog: Catalog,
 }
 
 /// Verifies what the disk holds of every publisher again, and fills the catalogue role by role, so that no
@@ -442,7 +394,7 @@ struct Trusted {
 ///
 /// The ministry comes first: its list says which others count. Damage to the ministry's state stops the start; damage to
 /// another publisher's closes that publisher alone.
-fn restore_publishers(trust: &TrustStore, data: &Path) -> Result<Trusted, StartError> {
+pub(super) fn restore_publishers(trust: &TrustStore, data: &Path) -> Result<Trusted, StartError> {
     let mut trusted = Trusted::default();
     let ministry = restore_one(trust, data, MINISTRY, &mut trusted.catalog)?;
     trusted.publishers.push((MINISTRY.to_owned(), ministry));

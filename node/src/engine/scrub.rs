@@ -1,21 +1,30 @@
 //! Verifying every stored byte again, and what happens when some are damaged.
 
 use std::{
-    path::Path,
+    fs,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use pishtar_catalog::BlobHash;
+use pishtar_catalog::{BlobHash, Catalog};
 use pishtar_mesh::{Held, Input};
 use serde::{Deserialize, Serialize};
 
-use super::{Engine, StartError, actions::held, restore};
+use super::{
+    Engine, StartError,
+    actions::held,
+    restore::{lock, restore_publishers},
+};
 use crate::{
     handle::Shared,
-    store::blobs::{BlobStore, Holding, Pace},
+    store::{
+        blobs::{BlobStore, Holding, Pace},
+        lock::FolderLock,
+        trust::TrustStore,
+    },
 };
 
 /// How far a scrub is.
@@ -139,7 +148,7 @@ pub(crate) async fn alone(
     bytes_per_second: Option<u64>,
     mut report: impl FnMut(&ScrubStatus),
 ) -> Result<ScrubStatus, StartError> {
-    let opened = restore::open_store(data).await?;
+    let opened = open_store(data).await?;
     let catalog = &opened.catalog;
     let length = |hash: &BlobHash| catalog.file(hash).map(|(_, file)| file.length);
     let states = opened.blobs.states(length).await;
@@ -173,6 +182,54 @@ pub(crate) async fn alone(
         unrepaired_bytes,
         ..scrub.status()
     })
+}
+
+/// The lesson store of a node that does not run, with the catalogue that names its files.
+struct OpenedStore {
+    _lock: FolderLock,
+    folder: PathBuf,
+    catalog: Catalog,
+    blobs: BlobStore,
+}
+
+/// Opens only what it takes to look at stored lessons.
+async fn open_store(data: &Path) -> Result<OpenedStore, StartError> {
+    let not_there = |cause| StartError::Folder {
+        path: data.to_owned(),
+        cause,
+    };
+    let data = fs::canonicalize(data).map_err(not_there)?;
+    let lock = lock(&data)?;
+    let trust = TrustStore::open(data.join("trust"))?;
+    let catalog = restore_publishers(&trust, &data)?.catalog;
+    let folder = data.join("blobs");
+    let blobs = BlobStore::open(&folder).await;
+    let blobs = blobs.map_err(|error| StartError::Store {
+        store: "lesson",
+        folder: folder.clone(),
+        cause: error.to_string(),
+    })?;
+    Ok(OpenedStore {
+        _lock: lock,
+        folder,
+        catalog,
+        blobs,
+    })
+}
+
+impl OpenedStore {
+    fn failed(&self, error: &impl ToString) -> StartError {
+        StartError::Store {
+            store: "lesson",
+            folder: self.folder.clone(),
+            cause: error.to_string(),
+        }
+    }
+
+    async fn close(self) -> Result<(), StartError> {
+        let closed = self.blobs.shutdown().await;
+        closed.map_err(|error| self.failed(&error))
+    }
 }
 
 impl Engine {

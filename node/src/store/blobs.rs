@@ -5,6 +5,7 @@
 mod damage;
 mod examine;
 mod hold;
+mod holding;
 pub(crate) mod read;
 mod receive;
 mod remove;
@@ -15,7 +16,6 @@ mod tests;
 pub(crate) mod verify;
 
 use std::{
-    collections::BTreeMap,
     io,
     ops::Range,
     path::{Path, PathBuf},
@@ -26,7 +26,7 @@ use bao_tree::ChunkRanges;
 use futures::AsyncRead;
 use iroh_blobs::{
     BlobFormat, Hash,
-    api::blobs::{AddPathOptions, Bitfield, BlobStatus, ImportMode},
+    api::blobs::{AddPathOptions, Bitfield, ImportMode},
     store::fs::{FsStore, options::Options},
 };
 use pishtar_catalog::BlobHash;
@@ -40,9 +40,6 @@ pub use self::{
     receive::ReceiveError,
     verify::{GROUP_BYTES, chunk_ranges},
 };
-
-/// Blobs up to this length live in the store's table (its default).
-const MAX_INLINE_BYTES: u64 = 16 * 1024;
 
 /// What the store holds of a blob.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,71 +152,6 @@ impl BlobStore {
         let recalled = store.recall_damage().await;
         recalled.map_err(|e| failed(e.to_string()))?;
         Ok(store)
-    }
-
-    /// What is held of a blob of signed `length` bytes.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn state(&self, hash: BlobHash, length: u64) -> Result<Holding, BlobError> {
-        let hash = to_hash(hash);
-        let held = self.stored(hash, length).await?;
-        let bad = self.inner.damage.of(&hash);
-        if bad.is_empty() {
-            return Ok(held);
-        }
-        let chunks = match held {
-            Holding::Absent => return Ok(Holding::Absent),
-            Holding::Complete => ChunkRanges::all(),
-            Holding::Partial(ranges) => {
-                let chunks = ranges.iter().map(|range| chunk_ranges(range, length));
-                chunks.fold(ChunkRanges::empty(), |all, chunks| all | chunks)
-            }
-        };
-        Ok(match verify::byte_ranges(&(chunks - bad), length) {
-            ranges if ranges.is_empty() => Holding::Absent,
-            ranges => Holding::Partial(ranges),
-        })
-    }
-
-    /// What the store says that it holds, damaged or not.
-    async fn stored(&self, hash: Hash, length: u64) -> Result<Holding, BlobError> {
-        match self.fs().status(hash).await.map_err(BlobError::store)? {
-            BlobStatus::NotFound if length == 0 && hash == Hash::EMPTY => Ok(Holding::Complete),
-            BlobStatus::NotFound => Ok(Holding::Absent),
-            BlobStatus::Complete { size } if size == length => Ok(Holding::Complete),
-            BlobStatus::Complete { .. } => Ok(Holding::Absent),
-            BlobStatus::Partial { .. } => Ok(self.holding_of_partial(hash, length).await),
-        }
-    }
-
-    /// What is held of every blob that is in the store at all, by the lengths of the catalogue.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn states(
-        &self,
-        length: impl Fn(&BlobHash) -> Option<u64>,
-    ) -> Result<BTreeMap<BlobHash, Holding>, BlobError> {
-        let mut states = BTreeMap::new();
-        for hash in self.hashes().await? {
-            if let Some(length) = length(&hash) {
-                states.insert(hash, self.state(hash, length).await?);
-            }
-        }
-        Ok(states)
-    }
-
-    /// Every blob of which anything is held.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn hashes(&self) -> Result<Vec<BlobHash>, BlobError> {
-        let hashes = self.fs().list().hashes().await.map_err(BlobError::store)?;
-        Ok(hashes
-            .iter()
-            .map(|hash| BlobHash(*hash.as_bytes()))
-            .collect())
     }
 
     /// Receives `range` (bytes, aligned to [`GROUP_BYTES`] except at the end) of a blob of signed
@@ -386,36 +318,6 @@ impl BlobStore {
         Ok(gone.iter().map(|hash| BlobHash(*hash.as_bytes())).collect())
     }
 
-    /// Does a complete blob of this length lie outside the store, in a published folder?
-    pub fn is_elsewhere(&self, hash: BlobHash, length: u64) -> bool {
-        let own = self
-            .inner
-            .data
-            .join(format!("{}.data", to_hash(hash).to_hex()));
-        length > MAX_INLINE_BYTES && !own.exists()
-    }
-
-    /// Blobs that are not `named`, with the bytes that they take on the disk at most.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn unnamed(
-        &self,
-        named: impl Fn(&BlobHash) -> bool,
-    ) -> Result<Vec<(BlobHash, u64)>, BlobError> {
-        let mut unnamed = Vec::new();
-        for hash in self.hashes().await?.into_iter().filter(|hash| !named(hash)) {
-            let status = self.fs().status(to_hash(hash)).await;
-            let bytes = match status.map_err(BlobError::store)? {
-                BlobStatus::NotFound => 0,
-                BlobStatus::Complete { size } => size,
-                BlobStatus::Partial { size } => size.unwrap_or(0),
-            };
-            unnamed.push((hash, bytes));
-        }
-        Ok(unnamed)
-    }
-
     /// Writes everything out and closes the store; transfers must have been stopped.
     ///
     /// # Errors
@@ -442,18 +344,6 @@ impl BlobStore {
     /// what the hold itself has seen may be a moment old.
     async fn bits(&self, hash: Hash) -> Option<Bitfield> {
         self.fs().observe(hash).await.ok()
-    }
-
-    async fn holding_of_partial(&self, hash: Hash, length: u64) -> Holding {
-        let _awake = self.hold(hash);
-        match self.bits(hash).await {
-            Some(bits) if bits.is_complete() => Holding::Complete,
-            Some(bits) => match verify::byte_ranges(&bits.ranges, length) {
-                ranges if ranges.is_empty() => Holding::Absent,
-                ranges => Holding::Partial(ranges),
-            },
-            None => Holding::Absent,
-        }
     }
 
     /// Whether the blob is complete and its last group (and with it its length) can be read.

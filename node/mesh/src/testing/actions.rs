@@ -98,6 +98,7 @@ impl World {
                 self.start_transfer(at, request, peer, (hash, length, range, ask));
             }
             Output::CancelRange { request } => {
+                self.nodes[at].take_late(request, self.late_bytes);
                 if let Some(held) = self.nodes[at].end_transfer(request) {
                     let result = Err(FetchFailure::Cancelled);
                     self.later(

@@ -72,6 +72,8 @@ pub struct World {
     /// Blob bytes sent per (from, to).
     pub sent: BTreeMap<(At, At), u64>,
     history: blake3::Hasher,
+    /// Bytes of a cancelled transfer that the disk still takes before its end is told of.
+    pub late_bytes: u64,
     /// Assert every node's invariants after every input; slow with many files.
     pub check: bool,
 }
@@ -109,6 +111,7 @@ impl World {
             pending: BTreeMap::new(),
             sent: BTreeMap::new(),
             history: blake3::Hasher::new(),
+            late_bytes: 0,
             check: true,
         }
     }

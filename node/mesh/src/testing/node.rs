@@ -248,6 +248,19 @@ impl Node {
         Some(answer)
     }
 
+    /// Stores what a cancelled transfer still brings.
+    pub(super) fn take_late(&mut self, request: RequestId, most: u64) {
+        let Some(transfer) = self.transfers.get_mut(&request) else {
+            return;
+        };
+        let from = transfer.range.start + transfer.done;
+        let to = (from + most).min(transfer.range.end);
+        if from < to {
+            self.store.add(transfer.hash, from..to);
+            transfer.done = to - transfer.range.start;
+        }
+    }
+
     /// Ends a transfer early; gives what is held of its blob.
     pub(super) fn end_transfer(&mut self, request: RequestId) -> Option<Vec<Range<u64>>> {
         let transfer = self.transfers.remove(&request)?;
