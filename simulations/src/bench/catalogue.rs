@@ -106,7 +106,7 @@ pub fn write(out: &Path, size: Size, now: UnixSeconds) -> Result<Written> {
     publish(&mut repository, &keys, out, expires)
 }
 
-/// Edits one lesson each of `count` courses in a folder that [`write`] made with this seed, as a clerk would who has a
+/// Edits one lesson each of `count` courses in a folder that [`write()`] made with this seed, as a clerk would who has a
 /// better video and title: new versions of the courses, snapshot and timestamp, written beside the old ones.
 ///
 /// # Errors
