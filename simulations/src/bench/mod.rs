@@ -19,6 +19,7 @@ mod ours;
 #[cfg(feature = "bench")]
 pub mod peers;
 mod process;
+pub mod publish;
 #[cfg(feature = "bench")]
 mod raw;
 #[cfg(feature = "bench")]

@@ -14,6 +14,7 @@ use pishtar_simulations::bench::{
     idle::{self, Idle},
     one_to_one::{self, Contender, Row},
     peers::{Content, Peer, track},
+    publish::{self, Publishing},
     roles::Offer,
 };
 
@@ -80,6 +81,21 @@ enum What {
         /// Round trip time between the nodes, in milliseconds
         #[arg(long, default_value_t = 20)]
         round_trip: u64,
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// An edit of a country's catalogue staged, signed and published, as a ministry's clerk does it
+    Publish {
+        /// The program to measure
+        #[arg(long, default_value = "target/release/pishtar")]
+        pishtar: PathBuf,
+        /// Lessons in the catalogue, of four small files each
+        #[arg(long, default_value_t = 14_000)]
+        lessons: usize,
+        /// Courses in which the edit changes a lesson
+        #[arg(long, default_value_t = 10)]
+        touch: usize,
         /// Prints JSON
         #[arg(long)]
         json: bool,
@@ -261,6 +277,16 @@ fn main() -> Result<()> {
             let sync = catalogue_sync::run(&pishtar, scratch.path(), lessons, touch, round_trip)?;
             print_sync(&sync, json)
         }
+        What::Publish {
+            pishtar,
+            lessons,
+            touch,
+            json,
+        } => {
+            let scratch = tempfile::tempdir()?;
+            let publishing = publish::run(&pishtar, scratch.path(), lessons, touch)?;
+            print_publishing(&publishing, json)
+        }
         What::Catalogue {
             out,
             lessons,
@@ -294,6 +320,33 @@ async fn receive(contender: Contender, args: ReceiveArgs) -> Result<()> {
         .receive(&offer, &args.folder, args.streams)
         .await?;
     println!("{}", serde_json::to_string(&transfer)?);
+    Ok(())
+}
+
+fn print_publishing(publishing: &Publishing, json: bool) -> Result<()> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(publishing)?);
+        return Ok(());
+    }
+    println!(
+        "{} lessons, first publication {:.2} s; then one lesson changed in each of {} courses:",
+        publishing.lessons, publishing.first_s, publishing.touched
+    );
+    for (name, steps) in [
+        ("a table of those lessons", publishing.changed),
+        (
+            "a table of all lessons, taking five such edits back",
+            publishing.whole,
+        ),
+    ] {
+        println!(
+            "{name}: {:.2} s (add {:.2}, sign {:.2}, publish {:.2})",
+            steps.total_s(),
+            steps.add_s,
+            steps.sign_s,
+            steps.publish_s
+        );
+    }
     Ok(())
 }
 

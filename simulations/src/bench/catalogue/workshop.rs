@@ -49,13 +49,23 @@ pub fn make(pishtar: &Path, out: &Path, size: Size) -> Result<PathBuf> {
 /// # Errors
 /// When a file cannot be written or a command of `pishtar` fails.
 pub fn touch(pishtar: &Path, out: &Path, size: Size, count: usize) -> Result<PathBuf> {
-    let edits = (1..).map(|number| out.join(format!("edit-{number}")));
-    let import = edits
+    let import = edit(out, size, count)?;
+    let workshop = out.join("workshop");
+    add(pishtar, &workshop, &import)?;
+    Ok(workshop)
+}
+
+/// Writes the files and the table of such an edit, each time another one, and says where they are.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn edit(out: &Path, size: Size, count: usize) -> Result<PathBuf> {
+    let edits = (1u64..).map(|number| (number, out.join(format!("edit-{number}"))));
+    let (number, import) = edits
         .into_iter()
-        .find(|folder| !folder.exists())
+        .find(|(_, folder)| !folder.exists())
         .context("a free name")?;
-    let name = import.to_string_lossy().len() as u64;
-    let mut text = Text::new(size.seed.wrapping_add(name).wrapping_mul(31));
+    let mut text = Text::new(size.seed.wrapping_add(number).wrapping_mul(31));
     let mut table = HEADER.to_owned();
     let courses = courses(size.lessons);
     ensure!(
@@ -70,9 +80,7 @@ pub fn touch(pishtar: &Path, out: &Path, size: Size, count: usize) -> Result<Pat
         table.push_str(&row(&import, course, number, &draft, &mut text)?);
     }
     fs::write(import.join("lessons.csv"), table).context("writing the table")?;
-    let workshop = out.join("workshop");
-    add(pishtar, &workshop, &import)?;
-    Ok(workshop)
+    Ok(import)
 }
 
 fn add(pishtar: &Path, workshop: &Path, import: &Path) -> Result<()> {
@@ -84,7 +92,14 @@ fn add(pishtar: &Path, workshop: &Path, import: &Path) -> Result<()> {
     ministry(pishtar, [OsStr::new("sign"), workshop.as_os_str()])
 }
 
-fn ministry<'a>(pishtar: &Path, arguments: impl IntoIterator<Item = &'a OsStr>) -> Result<()> {
+/// Runs one `pishtar ministry` command.
+///
+/// # Errors
+/// When it cannot be started or fails.
+pub(in crate::bench) fn ministry<'a>(
+    pishtar: &Path,
+    arguments: impl IntoIterator<Item = &'a OsStr>,
+) -> Result<()> {
     let mut command = Command::new(pishtar);
     command.arg("ministry").args(arguments);
     let status = command
