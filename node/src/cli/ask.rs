@@ -11,7 +11,7 @@ use crate::{
     control::{Request, ask},
     handle::status::{
         Age, CatalogStatus, ClockStatus, ClockWord, EventRow, FreshnessWord, LessonRow, PeerStatus,
-        Status, Why,
+        RevokedPublisher, Status, Why,
     },
 };
 
@@ -146,6 +146,23 @@ fn print_status(out: &mut dyn Write, status: &Status) -> io::Result<()> {
     if status.catalogs.is_empty() {
         writeln!(out, "Catalogue   none yet")?;
     }
+    for catalog in &status.catalogs {
+        for fault in &catalog.faults {
+            writeln!(out, "    fault of {}: {fault}", catalog.publisher)?;
+        }
+    }
+    for revoked in &status.revoked_publishers {
+        let RevokedPublisher {
+            publisher, reason, ..
+        } = revoked;
+        writeln!(out, "Revoked     {publisher}: {reason}")?;
+    }
+    if let Some(reason) = &status.revoked {
+        writeln!(
+            out,
+            "This device was revoked by the ministry: others take no records from it. {reason}"
+        )?;
+    }
     if let Some(warning) = clock_warning(&status.clock) {
         writeln!(out, "Clock       {warning}")?;
     }
@@ -226,6 +243,12 @@ fn print_peer(out: &mut dyn Write, peer: &PeerStatus) -> io::Result<()> {
         human_bytes(peer.rx_bytes),
         human_bytes(peer.tx_bytes)
     )?;
+    if let Some(reason) = &peer.revoked {
+        writeln!(
+            out,
+            "    revoked by the ministry: no records are exchanged with it. {reason}"
+        )?;
+    }
     peer.faults
         .iter()
         .try_for_each(|fault| writeln!(out, "    fault: {fault}"))

@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use pishtar_catalog::{BlobHash, Lesson, LessonId, MINISTRY};
+use pishtar_catalog::{BlobHash, Lesson, LessonId, Localized, MINISTRY};
 use pishtar_mesh::{DemandId, Input, Mesh, learner::LearnerEvent};
 use pishtar_signing::record::Recipients;
 use tokio::sync::mpsc;
@@ -37,6 +37,7 @@ use crate::{
 mod choose;
 mod event_log;
 mod open_file;
+mod publishers;
 pub mod status;
 
 pub use choose::{Change, Choice, ChooseError, Chosen, Keeping, Sizes};
@@ -104,6 +105,8 @@ impl std::fmt::Debug for Handle {
 pub struct LessonView {
     /// The lesson as signed.
     pub lesson: Arc<Lesson>,
+    /// Its publisher's name by language; `None` for the ministry's own lessons.
+    pub publisher: Option<Localized>,
     /// Whether this node wants it.
     pub followed: bool,
     /// Whether it is never removed to make room.
@@ -139,9 +142,10 @@ pub enum SaveError {
 /// Why there is no answer to "why".
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WhyError {
-    /// Neither a lesson nor a peer.
+    /// Neither a lesson nor a peer nor a publisher.
     #[error(
-        "{0:?} is neither a lesson nor a neighbour that this node knows; `pishtar lessons` and `pishtar peers` list them"
+        "{0:?} is neither a lesson nor a neighbour nor a publisher that this node knows; `pishtar lessons`, \
+         `pishtar peers` and `pishtar status` list them"
     )]
     Unknown(String),
 }
@@ -160,7 +164,11 @@ impl Handle {
             let time = mesh.time(now);
             let catalogs = mesh.publishers(now).map(|publisher| {
                 let noted = shared.index.checked_at(publisher.id);
-                CatalogStatus::new(&publisher, noted, &time)
+                CatalogStatus {
+                    name: publishers::name(&mesh, publisher.id),
+                    faults: mesh.publisher_faults(publisher.id),
+                    ..CatalogStatus::new(&publisher, noted, &time)
+                }
             });
             let counts = mesh.counts();
             let lessons = LessonCounts {
@@ -178,7 +186,10 @@ impl Handle {
             };
             (time, catalogs.collect(), lessons, blobs)
         };
+        let (revoked_publishers, revoked) = publishers::revoked(&shared.mesh());
         Status {
+            revoked_publishers,
+            revoked,
             peer_id: shared.net.local_id().to_string(),
             listen: shared
                 .net
@@ -205,6 +216,7 @@ impl Handle {
         let mesh = self.shared.mesh();
         let rows = infos.into_iter().map(|info| PeerStatus {
             peer_id: info.peer.to_string(),
+            revoked: mesh.revocation(info.peer).map(str::to_owned),
             connected: info.connected,
             address: Some(info.address.to_string()),
             rx_bytes: info.rx_bytes,
@@ -279,7 +291,10 @@ impl Handle {
         let mesh = self.shared.mesh();
         let sentences = match ids::parse(text) {
             Some(peer) => mesh.why_peer(now, peer)?,
-            None => mesh.why_lesson(now, &LessonId::new(text).ok()?)?,
+            None => match LessonId::new(text) {
+                Ok(lesson) => mesh.why_lesson(now, &lesson)?,
+                Err(_) => mesh.why_publisher(text)?,
+            },
         };
         Some(sentences.iter().map(ToString::to_string).collect())
     }
@@ -361,6 +376,7 @@ fn view(mesh: &Mesh, lesson: &Arc<Lesson>) -> LessonView {
         .sum();
     LessonView {
         lesson: lesson.clone(),
+        publisher: publishers::localized(mesh, &lesson.publisher),
         followed: mesh.follows(lesson),
         pinned: mesh.choices().pins(&lesson.id),
         complete: held_bytes == total_bytes,
@@ -384,8 +400,13 @@ fn row(view: &LessonView) -> LessonRow {
         media_type: file.media_type.to_string(),
         url: file_url(&file.blake3, file.name()),
     });
+    let name = view.publisher.iter().flat_map(Localized::iter);
     LessonRow {
         id: lesson.id.to_string(),
+        publisher: lesson.publisher.to_string(),
+        publisher_name: name
+            .map(|(lang, text)| (lang.to_owned(), text.to_owned()))
+            .collect(),
         title,
         grade: lesson.grade,
         subject: lesson.subject.to_string(),

@@ -2,7 +2,10 @@
 //!
 //! These names are a contract: scripts and checks read them. Fields are added, never renamed.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+};
 
 use pishtar_mesh::PublisherView;
 use pishtar_signing::client::{CLOCK_BEHIND, Clock, Freshness, TrustedTime};
@@ -25,6 +28,12 @@ pub struct Status {
     pub clock: ClockStatus,
     /// One row for each publisher.
     pub catalogs: Vec<CatalogStatus>,
+    /// Publishers that the ministry revoked.
+    #[serde(default)]
+    pub revoked_publishers: Vec<RevokedPublisher>,
+    /// Why the ministry revoked this very device, where it did; may be empty.
+    #[serde(default)]
+    pub revoked: Option<String>,
     /// Lessons in numbers.
     pub lessons: LessonCounts,
     /// Stored files in numbers.
@@ -55,6 +64,23 @@ pub struct CatalogStatus {
     pub fresh: bool,
     /// The same in three: "unknown" where the clock cannot be believed and nothing signed proves the expiry.
     pub freshness: FreshnessWord,
+    /// The publisher's name by language, as the ministry lists it; empty for the ministry.
+    #[serde(default)]
+    pub name: BTreeMap<String, String>,
+    /// What is wrong with its catalogue: damaged state, entries that it may not publish or that nobody can read.
+    #[serde(default)]
+    pub faults: Vec<String>,
+}
+
+/// A publisher that the ministry revoked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevokedPublisher {
+    /// Publisher id.
+    pub publisher: String,
+    /// Its name by language.
+    pub name: BTreeMap<String, String>,
+    /// The ministry's reason.
+    pub reason: String,
 }
 
 /// Whether a catalogue has expired.
@@ -133,6 +159,8 @@ impl CatalogStatus {
             checked_age_s,
             fresh: freshness == FreshnessWord::Fresh,
             freshness,
+            name: BTreeMap::new(),
+            faults: Vec::new(),
         }
     }
 
@@ -212,6 +240,9 @@ pub struct PeerStatus {
     pub tx_bytes: u64,
     /// What it did wrong, oldest first, bounded.
     pub faults: Vec<String>,
+    /// Why the ministry revoked this device, where it did; may be empty. No records are exchanged with it.
+    #[serde(default)]
+    pub revoked: Option<String>,
 }
 
 /// One followed lesson, as `pishtar lessons --json` prints it.
@@ -219,8 +250,14 @@ pub struct PeerStatus {
 pub struct LessonRow {
     /// Lesson id, `<publisher>/<course>/<lesson>`.
     pub id: String,
+    /// Id of its publisher.
+    #[serde(default)]
+    pub publisher: String,
+    /// The publisher's name by language, as the ministry lists it; empty for the ministry.
+    #[serde(default)]
+    pub publisher_name: BTreeMap<String, String>,
     /// Title by language.
-    pub title: std::collections::BTreeMap<String, String>,
+    pub title: BTreeMap<String, String>,
     /// School grade.
     pub grade: u8,
     /// Subject.

@@ -41,6 +41,8 @@ pub(crate) struct Card {
     pub(crate) length: String,
     pub(crate) percent: Option<u8>,
     pub(crate) thumbnail: Option<String>,
+    /// Who made it, where that is not the ministry.
+    pub(crate) publisher: Option<TextIn>,
 }
 
 impl Card {
@@ -58,6 +60,13 @@ impl Card {
             length: words::clock(lesson.duration_s),
             percent: percent(state),
             thumbnail: lesson.parts(Part::Thumbnail).next().map(file_href),
+            publisher: state.publisher.as_ref().map(|name| {
+                let unnamed = || TextIn {
+                    lang: "zxx".to_owned(),
+                    text: lesson.publisher.to_string(),
+                };
+                text_in(name, lesson, texts.lang).unwrap_or_else(unnamed)
+            }),
             id,
         }
     }
@@ -80,8 +89,12 @@ pub(crate) fn file_href(file: &LessonFile) -> String {
 /// The best text for the reader: the page's language, then the lesson's own, then any.
 /// Serbian in Cyrillic is shown in Latin script to those who read Latin.
 pub(crate) fn text_in(texts: &Localized, lesson: &Lesson, lang: Lang) -> Option<TextIn> {
-    let own = [&*lesson.language];
-    let wanted = lang.preferences().iter().chain(&own);
+    best_text(texts, &[&*lesson.language], lang)
+}
+
+/// The same for a text that has its own languages to fall back to.
+pub(crate) fn best_text(texts: &Localized, own: &[&str], lang: Lang) -> Option<TextIn> {
+    let wanted = lang.preferences().iter().chain(own);
     let exact = |tag: &str| {
         texts
             .iter()
@@ -215,6 +228,7 @@ mod tests {
     fn a_lesson_is_at_a_hundred_percent_only_when_complete() {
         let state = |held_bytes, complete| LessonView {
             lesson: lesson("ministry/math-6-sq/fractions"),
+            publisher: None,
             followed: true,
             pinned: false,
             complete,

@@ -1,16 +1,19 @@
 //! `/status`: the node's figures for whoever runs it.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
 use fluent_bundle::FluentValue;
-use pishtar_catalog::MINISTRY;
+use pishtar_catalog::{Localized, MINISTRY};
 
-use super::{backend::Backend, locale::Texts, page::Page, words};
+use super::{backend::Backend, cards::best_text, locale::Texts, page::Page, words};
 use crate::handle::status::{
     BlobCounts, CatalogStatus, ClockWord, FreshnessWord, LessonCounts, PeerStatus, RecordCounts,
 };
+
+/// Most revoked publishers that the page names; `pishtar status` names all.
+const MAX_REVOKED_SHOWN: usize = 16;
 
 #[derive(Template)]
 #[template(path = "status.html")]
@@ -18,6 +21,9 @@ struct StatusPage<'a> {
     t: &'static Texts,
     page: &'a Page,
     catalogs: Vec<CatalogRow>,
+    /// Names of publishers that the ministry revoked.
+    revoked_publishers: Vec<String>,
+    device_revoked: bool,
     /// What the clock says, where it is not believed.
     wrong_clock: Option<String>,
     lessons: Lessons,
@@ -35,6 +41,7 @@ struct CatalogRow {
     version: String,
     age: String,
     freshness: FreshnessWord,
+    faults: Vec<String>,
 }
 
 struct Lessons {
@@ -66,6 +73,7 @@ struct PeerRow {
     received: String,
     sent: String,
     faults: Vec<String>,
+    revoked: bool,
 }
 
 /// `GET /status`
@@ -81,6 +89,13 @@ pub(crate) async fn show(State(backend): State<Arc<dyn Backend>>, page: Page) ->
             .iter()
             .map(|row| catalog(texts, row))
             .collect(),
+        revoked_publishers: status
+            .revoked_publishers
+            .iter()
+            .take(MAX_REVOKED_SHOWN)
+            .map(|row| publisher_name(texts, &row.publisher, &row.name))
+            .collect(),
+        device_revoked: status.revoked.is_some(),
         wrong_clock: (status.clock.verdict != ClockWord::Sane)
             .then(|| words::date(texts, status.clock.says)),
         lessons: lessons(texts, status.lessons),
@@ -95,16 +110,22 @@ pub(crate) async fn show(State(backend): State<Arc<dyn Backend>>, page: Page) ->
 }
 
 fn catalog(texts: &Texts, row: &CatalogStatus) -> CatalogRow {
-    let ministry = row.publisher == MINISTRY;
     CatalogRow {
-        publisher: match ministry {
-            true => texts.get("publisher-ministry").into(),
-            false => row.publisher.clone(),
-        },
+        publisher: publisher_name(texts, &row.publisher, &row.name),
         version: row.version.to_string(),
         age: words::checked(texts, row.age()).into(),
         freshness: row.freshness,
+        faults: row.faults.clone(),
     }
+}
+
+/// A publisher's name as the reader reads it, its id where nobody named it.
+fn publisher_name(texts: &Texts, id: &str, names: &BTreeMap<String, String>) -> String {
+    if id == MINISTRY {
+        return texts.get("publisher-ministry").into();
+    }
+    let names = Localized::from_pairs(names.iter().map(|(tag, text)| (&**tag, &**text)));
+    best_text(&names, &[], texts.lang).map_or_else(|| id.to_owned(), |name| name.text)
 }
 
 fn lessons(texts: &Texts, counts: LessonCounts) -> Lessons {
@@ -165,6 +186,7 @@ fn peers(texts: &Texts, peers: &[PeerStatus]) -> Vec<PeerRow> {
         received: words::size(texts, peer.rx_bytes),
         sent: words::size(texts, peer.tx_bytes),
         faults: peer.faults.clone(),
+        revoked: peer.revoked.is_some(),
     };
     sorted.into_iter().map(row).collect()
 }

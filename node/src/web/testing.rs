@@ -85,6 +85,8 @@ pub(crate) struct World {
     pub(crate) withdrawn: Vec<&'static str>,
     pub(crate) known: u64,
     pub(crate) checked_age_s: Option<u64>,
+    /// What is wrong with its catalogue; then a publisher is revoked, too.
+    pub(crate) catalog_faults: Vec<String>,
     /// Its clock says 1970.
     pub(crate) dead_clock: bool,
     pub(crate) no_key: bool,
@@ -102,6 +104,7 @@ impl World {
     pub(crate) fn new() -> World {
         let view = |slug: &str, held_bytes| LessonView {
             lesson: lesson(&format!("ministry/math-6-sq/{slug}")),
+            publisher: None,
             followed: true,
             pinned: false,
             complete: held_bytes == 1000,
@@ -185,8 +188,21 @@ impl Backend for World {
                 true => FreshnessWord::Unknown,
                 false => FreshnessWord::Stale,
             },
+            name: BTreeMap::new(),
+            faults: self.catalog_faults.clone(),
+        };
+        let thief = RevokedPublisher {
+            publisher: "thief".to_owned(),
+            name: [("sq".to_owned(), "Shkolla & tjetër".to_owned())].into(),
+            reason: "its keys were stolen".to_owned(),
         };
         Status {
+            revoked_publishers: if self.catalog_faults.is_empty() {
+                Vec::new()
+            } else {
+                vec![thief]
+            },
+            revoked: None,
             peer_id: "12D3KooWExample".to_owned(),
             listen: vec![
                 "/ip4/192.168.1.20/tcp/4001".into(),
@@ -223,6 +239,7 @@ impl Backend for World {
                 rx_bytes: 2_500_000,
                 tx_bytes: 0,
                 faults: vec!["sent bytes that fail verification".to_owned()],
+                revoked: None,
             }],
             records: RecordCounts {
                 own_unacked: 3,

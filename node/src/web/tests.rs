@@ -553,3 +553,50 @@ async fn a_node_that_stops_does_not_wait_for_open_downloads() {
     stop.send(()).unwrap();
     server.await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn a_schools_own_lesson_says_whose_it_is() {
+    let mut world = World::new();
+    let names = [("sq", "Shkolla <Dardania>"), ("sr-Cyrl", "Школа Дарданија")];
+    world.lessons[0].publisher = Some(pishtar_catalog::Localized::from_pairs(names));
+    let id = world.lessons[0].lesson.id.to_string();
+    for (lang, name, made) in [
+        (
+            "en",
+            "Shkolla &#60;Dardania&#62;",
+            "not one of the ministry’s",
+        ),
+        (
+            "sq",
+            "Shkolla &#60;Dardania&#62;",
+            "nuk është mësim i ministrisë",
+        ),
+        ("sr", "Школа Дарданија", "она није министарска"),
+        ("sr-Latn", "Škola Dardanija", "ona nije ministarska"),
+    ] {
+        let lesson = world.get(&format!("/lesson/{id}?lang={lang}")).await;
+        assert!(
+            lesson.text().contains(name) && lesson.text().contains(made),
+            "{lang}"
+        );
+        let list = world.get(&format!("/?lang={lang}")).await;
+        assert_eq!(list.text().matches(name).count(), 1, "{lang}");
+    }
+}
+
+#[tokio::test]
+async fn the_status_page_names_faults_of_a_catalogue_and_revoked_publishers() {
+    let world = World {
+        catalog_faults: vec!["ministry/x is a path of ministry".to_owned()],
+        ..World::new()
+    };
+    let page = world.get("/status?lang=en").await;
+    assert!(
+        page.text()
+            .contains("<li>ministry/x is a path of ministry</li>")
+    );
+    assert!(
+        page.text()
+            .contains("Shkolla &#38; tjetër may publish no more")
+    );
+}

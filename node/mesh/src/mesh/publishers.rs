@@ -42,8 +42,8 @@ impl Mesh {
         self.follow_revocations(now);
     }
 
-    /// The ministry's reason, where it revoked this peer's device.
-    pub(crate) fn revocation(&self, peer: NodeId) -> Option<&str> {
+    /// The ministry's reason, where it revoked this node's device; may be empty.
+    pub fn revocation(&self, peer: NodeId) -> Option<&str> {
         let entry = self.catalog.revoked().get(&peer.0)?;
         Some(&entry.reason)
     }
