@@ -246,3 +246,5 @@ keep-lesson-pin = Pin: never remove
 keep-lesson-unpin = Unpin
 status-disk-full = The disk of this device is full. Everything that is here can be watched; new lessons arrive when there is space again.
 error-not-here-title = This can only be chosen on the device itself
+search-elsewhere = Not kept on this device
+search-elsewhere-help = They come from a neighbour when somebody plays them. Open one to keep it here.

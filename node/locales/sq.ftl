@@ -246,3 +246,5 @@ keep-lesson-pin = Mbërtheje: mos e hiq kurrë
 keep-lesson-unpin = Zbërtheje
 status-disk-full = Disku i kësaj pajisjeje është plot. Gjithçka që është këtu mund të shikohet; mësimet e reja vijnë kur të ketë sërish vend.
 error-not-here-title = Kjo mund të zgjidhet vetëm në vetë pajisjen
+search-elsewhere = Nuk ruhen në këtë pajisje
+search-elsewhere-help = Vijnë nga një fqinj kur dikush i luan. Hapni një për ta ruajtur këtu.

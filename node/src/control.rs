@@ -47,10 +47,12 @@ pub enum Request {
     Peers,
     /// Followed lessons.
     Lessons,
-    /// Lessons that match a text.
-    Search {
-        /// What a person typed.
-        text: String,
+    /// Lessons of the catalogues, followed or not.
+    LessonsOf {
+        /// What a person typed; absent for all.
+        text: Option<String>,
+        /// Whether lessons come too that this device does not keep.
+        all: bool,
     },
     /// Why a lesson or a peer is in the state it is in; with no subject, what happened lately.
     Why {
@@ -247,8 +249,10 @@ async fn reply(request: Request, handle: &Handle) -> Vec<u8> {
     match request {
         Request::Status => encode(&Answer::Ok(handle.status())),
         Request::Peers => encode(&Answer::Ok(handle.peers())),
-        Request::Lessons => encode(&Answer::Ok(handle.lesson_rows())),
-        Request::Search { text } => encode(&Answer::Ok(handle.search_rows(&text))),
+        Request::Lessons => encode(&Answer::Ok(handle.lesson_rows(None, false))),
+        Request::LessonsOf { text, all } => {
+            encode(&Answer::Ok(handle.lesson_rows(text.as_deref(), all)))
+        }
         Request::Why { subject } => encode(&match handle.why(subject.as_deref()) {
             Ok(why) => Answer::Ok(why),
             Err(error) => Answer::Error(error.to_string()),

@@ -33,6 +33,9 @@ pub(super) struct LessonsArgs {
     /// Only lessons that match this text, in any language or script
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
+    /// Also lessons that this device does not keep; `pishtar follow LESSON` keeps one
+    #[arg(long)]
+    all: bool,
 }
 
 /// Options of `pishtar why`.
@@ -62,15 +65,15 @@ pub(super) fn peers(args: &AskArgs) -> anyhow::Result<()> {
 }
 
 pub(super) fn lessons(args: &LessonsArgs) -> anyhow::Result<()> {
-    let request = match &args.search {
-        Some(text) => Request::Search { text: text.clone() },
-        None => Request::Lessons,
+    let request = Request::LessonsOf {
+        text: args.search.clone(),
+        all: args.all,
     };
     answer(&args.ask, &request, |out, lessons: &Vec<LessonRow>| {
         if lessons.is_empty() {
             writeln!(
                 out,
-                "No lesson. Follow some with `pishtar run --follow 'grade=6,lang=sq'`, or wait for a catalogue."
+                "No lesson. `pishtar lessons --all` lists what the catalogues have; follow some with `pishtar follow LESSON` or `pishtar run --follow 'grade=6,lang=sq'`."
             )?;
         }
         lessons
@@ -270,9 +273,14 @@ fn print_lesson(out: &mut dyn Write, lesson: &LessonRow) -> io::Result<()> {
             .unwrap_or(0);
         format!("{percent} %")
     };
+    let kept = match (lesson.pinned, lesson.followed) {
+        (true, _) => "  pinned",
+        (false, true) => "",
+        (false, false) => "  not kept",
+    };
     writeln!(
         out,
-        "{here:>6}  grade {}  {:<10} {:<8} {title}  [{}]",
+        "{here:>6}  grade {}  {:<10} {:<8} {title}  [{}]{kept}",
         lesson.grade, lesson.subject, lesson.lang, lesson.id
     )
 }

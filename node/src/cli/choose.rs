@@ -11,7 +11,7 @@ use crate::{
 /// Options of `pishtar follow`, `pin` and `unpin`.
 #[derive(Debug, clap::Args)]
 pub(super) struct LessonArgs {
-    /// A lesson id (`pishtar lessons` lists them)
+    /// A lesson id (`pishtar lessons --all` lists them)
     #[arg(value_name = "LESSON")]
     lesson: String,
     #[command(flatten)]

@@ -167,8 +167,9 @@ impl Node {
 
     /// `pishtar lessons --search TEXT --json`.
     pub(super) fn search(&self, text: &str) -> anyhow::Result<Vec<LessonRow>> {
-        self.ask(&Request::Search {
-            text: text.to_owned(),
+        self.ask(&Request::LessonsOf {
+            text: Some(text.to_owned()),
+            all: false,
         })
     }
 

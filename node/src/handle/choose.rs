@@ -94,7 +94,7 @@ pub struct Keeping {
 pub enum ChooseError {
     /// No such lesson.
     #[error(
-        "{0} is no lesson of the catalogues that this device has; `pishtar lessons` lists them"
+        "{0} is no lesson of the catalogues that this device has; `pishtar lessons --all` lists them"
     )]
     Unknown(String),
     /// The disk refused.

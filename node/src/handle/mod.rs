@@ -232,12 +232,15 @@ impl Handle {
 
     /// Followed lessons in id order; withdrawn ones are gone.
     pub fn lessons(&self) -> Vec<LessonView> {
+        self.lessons_where(true)
+    }
+
+    /// Lessons of the catalogues that are followed, or those that are not, in id order.
+    fn lessons_where(&self, followed: bool) -> Vec<LessonView> {
         let mesh = self.shared.mesh();
-        let followed = mesh
-            .catalog()
-            .lessons()
-            .filter(|lesson| mesh.follows(lesson));
-        followed.map(|lesson| view(&mesh, lesson)).collect()
+        let lessons = mesh.catalog().lessons();
+        let wanted = lessons.filter(|lesson| mesh.follows(lesson) == followed);
+        wanted.map(|lesson| view(&mesh, lesson)).collect()
     }
 
     /// One lesson, followed or not; `None` where no trusted catalogue has it.
@@ -255,14 +258,21 @@ impl Handle {
 
     /// Followed lessons that match what a person typed, best first, in any language or script.
     pub fn search(&self, text: &str, limit: usize) -> Vec<LessonView> {
+        self.search_where(text, limit, true)
+    }
+
+    /// The same among lessons that this device does not keep.
+    pub fn search_elsewhere(&self, text: &str, limit: usize) -> Vec<LessonView> {
+        self.search_where(text, limit, false)
+    }
+
+    fn search_where(&self, text: &str, limit: usize, followed: bool) -> Vec<LessonView> {
         let hits = self.shared.search.query(text, MAX_HITS);
         let mesh = self.shared.mesh();
         let lessons = hits.iter().filter_map(|id| mesh.catalog().lesson(id));
-        let followed = lessons.filter(|lesson| mesh.follows(lesson));
-        followed
-            .take(limit)
-            .map(|lesson| view(&mesh, lesson))
-            .collect()
+        let wanted = lessons.filter(|lesson| mesh.follows(lesson) == followed);
+        let wanted = wanted.take(limit);
+        wanted.map(|lesson| view(&mesh, lesson)).collect()
     }
 
     /// Reasons for the state of a lesson or a peer, or what happened lately.
@@ -358,12 +368,17 @@ impl Handle {
         self.shared.events.since(since)
     }
 
-    pub(crate) fn lesson_rows(&self) -> Vec<LessonRow> {
-        self.lessons().iter().map(row).collect()
-    }
-
-    pub(crate) fn search_rows(&self, text: &str) -> Vec<LessonRow> {
-        self.search(text, MAX_HITS).iter().map(row).collect()
+    /// Rows of followed lessons, and of all others after them when `all`; that match `text` if there is one.
+    pub(crate) fn lesson_rows(&self, text: Option<&str>, all: bool) -> Vec<LessonRow> {
+        let of = |followed| match text {
+            Some(text) => self.search_where(text, MAX_HITS, followed),
+            None => self.lessons_where(followed),
+        };
+        let mut rows: Vec<LessonRow> = of(true).iter().map(row).collect();
+        if all {
+            rows.extend(of(false).iter().map(row));
+        }
+        rows
     }
 }
 

@@ -23,6 +23,8 @@ pub trait Backend: Send + Sync + 'static {
     fn was_withdrawn(&self, id: &str) -> bool;
     /// Followed lessons that match `text`, best first, at most `limit`.
     fn search(&self, text: &str, limit: usize) -> Vec<LessonView>;
+    /// The same among lessons that this device does not keep.
+    fn search_elsewhere(&self, text: &str, limit: usize) -> Vec<LessonView>;
     /// A file that a trusted catalogue names, if there is one with this hash.
     fn open_file(&self, hash: BlobHash) -> Option<FileReader>;
     /// What this device keeps, and what `rules` instead of the ones in force would come to.
@@ -73,6 +75,10 @@ impl Backend for Handle {
 
     fn search(&self, text: &str, limit: usize) -> Vec<LessonView> {
         Handle::search(self, text, limit)
+    }
+
+    fn search_elsewhere(&self, text: &str, limit: usize) -> Vec<LessonView> {
+        Handle::search_elsewhere(self, text, limit)
     }
 
     fn open_file(&self, hash: BlobHash) -> Option<FileReader> {

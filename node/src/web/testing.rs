@@ -276,6 +276,12 @@ impl Backend for World {
             .collect()
     }
 
+    fn search_elsewhere(&self, text: &str, limit: usize) -> Vec<LessonView> {
+        let mut found = self.search(text, limit);
+        found.retain(|view| !view.followed);
+        found
+    }
+
     fn open_file(&self, hash: BlobHash) -> Option<FileReader> {
         let files = self
             .lessons

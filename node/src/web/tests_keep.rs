@@ -158,3 +158,15 @@ async fn a_lesson_is_kept_removed_and_pinned_on_its_page() {
         .collect();
     assert_eq!(taken, [Change::Remove, Change::Pin]);
 }
+
+#[tokio::test]
+async fn search_offers_what_the_device_does_not_keep() {
+    let mut world = here();
+    world.lessons[2].followed = false;
+    let page = world.get("/search?q=math").await;
+    let (kept, rest) = page.text().split_once("Not kept on this device").unwrap();
+    assert!(kept.contains("/fractions\"") && !kept.contains("/circles\""));
+    assert!(rest.contains("/circles\"") && !rest.contains("/fractions\""));
+    let page = world.get("/lesson/ministry/math-6-sq/circles").await;
+    assert!(page.text().contains("Keep on this device (1 kB)"));
+}
