@@ -57,6 +57,9 @@ pub struct Config {
     pub records_interval: Duration,
     /// A record exchange without an answer for this long failed. Default 120 s.
     pub records_timeout: Duration,
+    /// Bytes of metadata that a publisher other than the ministry may have. Default 8 MiB: some 5,000 lessons. More fills
+    /// small devices at one school's whim; less keeps a town's lessons out.
+    pub max_publisher_bytes: u64,
     /// Events kept for `why` and the pages. Default 512.
     pub event_ring: usize,
 }
@@ -84,6 +87,7 @@ impl Config {
             holdings_interval: Duration::from_millis(250),
             records_interval: Duration::from_secs(60),
             records_timeout: Duration::from_secs(120),
+            max_publisher_bytes: 8 << 20,
             event_ring: 512,
         }
     }

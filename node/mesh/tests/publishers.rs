@@ -199,6 +199,32 @@ fn what_a_school_may_not_publish_is_refused_by_name_and_the_rest_stays() {
 }
 
 #[test]
+fn a_catalogue_beyond_its_bound_is_refused_by_name() {
+    let mut country = Country::new();
+    let mut world = World::new(7, LINK);
+    let room = |config: &mut pishtar_mesh::Config| config.max_publisher_bytes = 12_000;
+    let [ministry, school] = [0; 2].map(|_| world.add(&country.ministry, room));
+    world.publish_to(ministry, &country.ministry);
+    world.publish_to(school, &country.school);
+    world.connect(ministry, school);
+    assert!(world.run_until(SOON, |world| has(world, ministry, VILLAGE)));
+    for number in 0..20 {
+        let slug = format!("more-{number}");
+        country.school.lesson("art-6-sq", &slug, &[MIB]);
+    }
+    country.school.publish();
+    world.publish_to(school, &country.school);
+    let limit = world.time() + SOON;
+    let refused = |event: &Event| {
+        matches!(event, Event::CatalogRefused { publisher, reason, .. }
+        if publisher == "shkolla" && reason.contains("larger than the 12000 bytes"))
+    };
+    assert!(world.run_until(limit, |world| world.events(school).iter().any(refused)));
+    assert!(has(&world, ministry, VILLAGE));
+    assert!(!knows(&world, school, "shkolla/art-6-sq/more-0"));
+}
+
+#[test]
 fn new_keys_begin_a_publisher_anew() {
     let mut country = Country::new();
     let (mut world, [ministry, school, home]) = country.world();

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use pishtar_catalog::MINISTRY;
 use pishtar_signing::client::{
     Fault as Blame, Fetched, MetaFile, MetaRole, Outcome, Policy, Step, TrustError, TrustedSet,
 };
@@ -113,6 +114,7 @@ impl Publisher {
             update,
             asked: BTreeMap::new(),
             early: BTreeMap::new(),
+            taken: 0,
         };
         self.step(cx, id, job);
     }
@@ -131,6 +133,13 @@ impl Publisher {
                         self.job = Job::Updating(job);
                         return;
                     };
+                    if let Fetched::Bytes(bytes) = &answer {
+                        job.taken += bytes.len() as u64;
+                    }
+                    if id != MINISTRY && job.taken > cx.config.max_publisher_bytes {
+                        self.too_large(cx, id, source);
+                        return;
+                    }
                     if let Err(error) = job.update.provide(&file, answer) {
                         self.refused(cx, id, source, &error);
                         if let Some(roots) = job.update.salvage() {
@@ -201,6 +210,10 @@ impl Publisher {
         source: Source,
         outcome: Box<Outcome>,
     ) {
+        if id != MINISTRY && metadata_bytes(&outcome.set) > cx.config.max_publisher_bytes {
+            self.too_large(cx, id, source);
+            return;
+        }
         let version = outcome.set.version(&MetaRole::Timestamp).unwrap_or(0);
         let files = outcome.new_files.len() as u64;
         let bytes = outcome
@@ -252,6 +265,19 @@ impl Publisher {
             job.early.insert(asked.file, answer);
         }
         self.step(cx, id, job);
+    }
+
+    /// The publisher's doing, whoever passed it on.
+    fn too_large(&mut self, cx: &mut Cx<'_>, id: &PublisherId, source: Source) {
+        let allowed = cx.config.max_publisher_bytes;
+        cx.tell(Event::CatalogRefused {
+            publisher: id.clone(),
+            source,
+            reason: format!(
+                "its metadata is larger than the {allowed} bytes that a publisher beside the ministry may have"
+            ),
+        });
+        self.back_off(cx, source, Duration::from_secs(600));
     }
 
     /// A source's bytes did not verify, or it is behind what it claimed.
@@ -335,6 +361,13 @@ impl Publisher {
             self.source_failed(cx, source, MetaFailure::Stalled);
         }
     }
+}
+
+/// Bytes of everything that a set rests on, the chain of roots aside.
+fn metadata_bytes(set: &TrustedSet) -> u64 {
+    let files = set.held().filter(|file| file.role != MetaRole::Root);
+    let files = files.filter_map(|file| set.digest(&file.role));
+    files.map(|(length, _)| length).sum()
 }
 
 fn push_install(cx: &mut Cx<'_>, id: &PublisherId, held: &TrustedSet, outcome: &Outcome) {

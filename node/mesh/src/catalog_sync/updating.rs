@@ -25,6 +25,8 @@ pub(super) struct Updating {
     pub(super) update: Box<Update>,
     pub(super) asked: BTreeMap<RequestId, Asked>,
     pub(super) early: BTreeMap<MetaFile, Fetched>,
+    /// Bytes that the update took so far.
+    pub(super) taken: u64,
 }
 
 /// A question that is open.
