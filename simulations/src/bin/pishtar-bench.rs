@@ -380,8 +380,8 @@ fn print_sync(sync: &CatalogueSync, json: bool) -> Result<()> {
         update.seconds
     );
     println!(
-        "verification alone, one thread: {:.2} s",
-        sync.cold_verification_s
+        "verification alone, one thread: {:.2} s CPU",
+        sync.cold_verification_cpu_s
     );
     for http in &sync.http {
         println!(
