@@ -208,7 +208,7 @@ fn a_catalogue_beyond_its_bound_is_refused_by_name() {
     world.publish_to(school, &country.school);
     world.connect(ministry, school);
     assert!(world.run_until(SOON, |world| has(world, ministry, VILLAGE)));
-    for number in 0..20 {
+    for number in 0..60 {
         let slug = format!("more-{number}");
         country.school.lesson("art-6-sq", &slug, &[MIB]);
     }
