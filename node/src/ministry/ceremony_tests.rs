@@ -175,6 +175,22 @@ fn keys_are_added_and_removed_and_thresholds_changed() {
 }
 
 #[test]
+fn a_published_snapshot_is_not_signed_anew_but_followed_by_the_next() {
+    let bench = Bench::published();
+    let first = bench.out.join("metadata/1.snapshot.json");
+    let before = std::fs::read(&first).unwrap();
+    bench.rotate(change("snapshot")).unwrap();
+    assert!(!bench.sign().contains("snapshot"));
+    let said = words(&bench, NOW);
+    assert!(said.contains("published, its keys changed since"), "{said}");
+    assert!(said.contains("Next: pishtar ministry publish"), "{said}");
+    bench.publish(NOW);
+    assert_eq!(std::fs::read(&first).unwrap(), before);
+    assert!(bench.out.join("metadata/2.snapshot.json").exists());
+    bench.verify().unwrap();
+}
+
+#[test]
 fn what_rotate_cannot_do_is_said() {
     let bench = Bench::published();
     let error = |change: RotateArgs| bench.rotate(change).unwrap_err().to_string();

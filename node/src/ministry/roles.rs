@@ -189,19 +189,17 @@ impl<'w> Staged<'w> {
     }
 
     /// The roles that a signature may be added to: those of offline keys, and what `publish` built and could not sign.
+    /// A snapshot or timestamp that is published stays as it is: where its keys changed, `publish` makes the next one.
     pub(super) fn waiting_roles(&self) -> Vec<MetaRole> {
         let online = [MetaRole::Snapshot, MetaRole::Timestamp].into_iter();
-        let built = online.filter(|role| {
-            self.repository.version(role).is_some() && !self.repository.is_complete(role)
-        });
+        let built = online
+            .filter(|role| self.repository.version(role).is_some() && !self.is_published(role));
         self.signed_roles().into_iter().chain(built).collect()
     }
 
     /// A role by the name that people write.
     pub(super) fn find(&self, name: &str) -> Result<MetaRole, MinistryError> {
-        let online = [MetaRole::Snapshot, MetaRole::Timestamp].into_iter();
-        let built = online.filter(|role| self.repository.version(role).is_some());
-        let roles: Vec<MetaRole> = self.signed_roles().into_iter().chain(built).collect();
+        let roles = self.waiting_roles();
         let found = roles.iter().find(|role| role.to_string() == name).cloned();
         found.ok_or_else(|| {
             let known: Vec<String> = roles.iter().map(MetaRole::to_string).collect();

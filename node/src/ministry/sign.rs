@@ -78,7 +78,7 @@ pub(super) fn sign(args: &SignArgs, now: UnixSeconds) -> Result<String, Ministry
             renew_role(&mut staged, role, now)?;
         }
         let added = match &args.signer.signer {
-            Some(command) => by_command(&mut staged, role, command, &args.signer, &ring)?,
+            Some(command) => by_command(&mut staged, role, command, args, &ring)?,
             None => signer.add(&mut staged, role)?,
         };
         out += &counted(role, added);
@@ -234,23 +234,29 @@ fn by_command(
     staged: &mut Staged<'_>,
     role: &MetaRole,
     command: &str,
-    args: &SignerArgs,
+    args: &SignArgs,
     ring: &Ring,
 ) -> Result<usize, MinistryError> {
     if staged.repository.is_complete(role) {
         return Ok(0);
     }
+    let (asked_for, args) = (args.role.is_some(), &args.signer);
     let ids = wanted(staged, role);
     let signers = staged.repository.signers(role).into_iter();
     let named = args.public_key.is_some();
     let keys = signers.filter(|(id, _)| ids.contains(id) && (named || !ring.has(id)));
+    let keys: Vec<_> = keys.collect();
     let Some(message) = staged.repository.to_sign(role) else {
         return Ok(0);
     };
+    // Of all roles only those are meant that wait for a key from elsewhere.
+    if keys.is_empty() && !asked_for {
+        return Ok(0);
+    }
     let wanted = Wanted {
         role: role.to_string(),
         message,
-        keys: keys.collect(),
+        keys,
     };
     let signature = signer::sign(command, args, &wanted)?;
     staged.repository.add_signature(role, signature)?;

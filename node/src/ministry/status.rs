@@ -48,6 +48,8 @@ enum State {
     Waits,
     Signed,
     Published,
+    /// Published, and signed by keys that do so no longer.
+    Outdated,
 }
 
 #[derive(Debug, Serialize)]
@@ -101,12 +103,17 @@ pub(super) fn status(dir: &Path, form: Form, now: UnixSeconds) -> Result<String,
 fn line(staged: &Staged<'_>, role: &MetaRole, ring: &Ring, now: UnixSeconds) -> Option<Line> {
     let signatures = staged.repository.status(role)?;
     let expires = staged.expires(role)?;
-    let missing = missing(&signatures, ring);
+    let mut missing = missing(&signatures, ring);
+    let online = matches!(role, MetaRole::Snapshot | MetaRole::Timestamp);
     let state = match (missing.is_empty(), staged.is_published(role)) {
+        (false, true) if online => State::Outdated,
         (false, _) => State::Waits,
         (true, true) => State::Published,
         (true, false) => State::Signed,
     };
+    if state == State::Outdated {
+        missing.clear();
+    }
     Some(Line {
         role: role.to_string(),
         version: staged.repository.version(role)?,
@@ -135,6 +142,7 @@ impl Line {
             State::Waits => "waits",
             State::Signed => "signed, not published",
             State::Published => "published",
+            State::Outdated => "published, its keys changed since",
         };
         let missing: String = self.missing.iter().map(Missing::words).collect();
         format!(
@@ -213,7 +221,8 @@ fn advice(workshop: &Workshop, lines: &[Line]) -> (Option<String>, String) {
         );
     }
     let publish = Some(format!("pishtar ministry publish {dir}"));
-    if lines.iter().any(|line| line.state == State::Signed) {
+    let ready = [State::Signed, State::Outdated];
+    if lines.iter().any(|line| ready.contains(&line.state)) {
         return (publish, "All signatures are there.".into());
     }
     if lines

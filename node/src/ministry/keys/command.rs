@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use super::super::error::MinistryError;
-use super::file::{create, is_locked, lock_file, unlock_file};
+use super::file::{check, create, lock_file, unlock_file};
 use super::passphrase::{PassphraseArgs, Passphrases};
 use super::{FoundKey, PublicKey};
 
@@ -103,9 +103,9 @@ fn encrypt(
     passphrase: &PassphraseArgs,
 ) -> Result<String, MinistryError> {
     let mut old = Passphrases::new(passphrase)?;
-    // The old passphrase is asked for before the new one, and neither when the files cannot be read.
+    // The old passphrase is asked for before the new one, and nothing changes when one file cannot be opened.
     for file in files {
-        is_locked(file)?;
+        check(file, &mut old)?;
     }
     let new = match new {
         Some(file) => Passphrases::new(&PassphraseArgs {

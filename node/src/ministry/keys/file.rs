@@ -221,6 +221,17 @@ pub(super) fn unlock_file(path: &Path, passphrases: &mut Passphrases) -> Result<
     replace(path, &json)
 }
 
+/// Can the file, of either form, be opened?
+pub(super) fn check(path: &Path, passphrases: &mut Passphrases) -> Result<(), MinistryError> {
+    let bytes = read_secret(path)?;
+    match is_collection(&bytes) {
+        true => open_collection_with(path, passphrases).map(drop),
+        false => KeyFile::read(path)?
+            .signing_key(path, passphrases)
+            .map(drop),
+    }
+}
+
 /// Is the file, of either form, locked?
 pub(in super::super) fn is_locked(path: &Path) -> Result<bool, MinistryError> {
     let bytes = read_secret(path)?;
