@@ -5,7 +5,7 @@ use std::time::Duration;
 use pishtar_catalog::{LessonId, Selection};
 use pishtar_mesh::{
     Event, Input,
-    testing::{At, Fault, Link, Ministry, WORLD_START, World},
+    testing::{At, Fault, Link, Ministry, WORLD_START, World, blob_of},
 };
 
 const MIB: u64 = 1 << 20;
@@ -196,6 +196,27 @@ fn what_a_school_may_not_publish_is_refused_by_name_and_the_rest_stays() {
             .to_string()
             .starts_with("Fault of shkolla: ministry/math-6-sq/")
     );
+}
+
+#[test]
+fn a_false_length_for_the_ministrys_bytes_does_not_stand_in_their_way() {
+    let mut country = Country::new();
+    // The school knows what the ministry will publish, and names it first.
+    let hash = blob_of("math-6-sq", "sums", 0, MIB);
+    country.school.lesson("math-6-sq", "sums", &[MIB]);
+    country.school.claim_length(hash, 100);
+    country.school.publish();
+    let (mut world, [ministry, _, home]) = country.world();
+    let false_one = "shkolla/math-6-sq/sums";
+    assert!(world.run_until(SOON, |world| has(world, home, VILLAGE)
+        && knows(world, home, false_one)));
+    country.ministry.lesson("math-6-sq", "sums", &[MIB]);
+    country.ministry.publish();
+    world.publish_to(ministry, &country.ministry);
+    let limit = world.time() + SOON;
+    let right = |world: &World| has(world, home, "ministry/math-6-sq/sums");
+    assert!(world.run_until(limit, right));
+    assert_eq!(world.node(home).mesh.held_bytes(&hash), MIB);
 }
 
 #[test]

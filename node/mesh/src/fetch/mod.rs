@@ -106,6 +106,9 @@ impl Fetch {
         if let Some(ix) = self.inventory.find_role(publisher, role) {
             crate::holdings::loosen(&self.inventory, &mut self.peers, ix);
         }
+        for ix in self.inventory.displace(cx.catalog, publisher, role) {
+            self.withdraw(cx, ix);
+        }
         let desk = &mut *cx.desk;
         let lost = self
             .inventory

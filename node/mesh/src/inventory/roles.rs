@@ -1,6 +1,6 @@
 //! Roles come and go with the catalogues; their files keep their indexes.
 
-use pishtar_catalog::Catalog;
+use pishtar_catalog::{Catalog, MINISTRY};
 
 use super::{FileIx, Inventory, Role, RoleIx};
 use crate::wire::Bitmap;
@@ -46,6 +46,38 @@ impl Inventory {
         self.roles[role_ix.0 as usize] = Some(role);
         self.dirty = true;
         lost
+    }
+
+    /// Takes every place from files that others named first with another length than the ministry's role does now: the
+    /// ministry's entry speaks for a hash. Returns them, to be withdrawn before the role is taken over.
+    pub(crate) fn displace(
+        &mut self,
+        catalog: &Catalog,
+        publisher: &str,
+        name: &str,
+    ) -> Vec<FileIx> {
+        let role = catalog.role_files(publisher, name);
+        let Some((_, hashes)) = role.filter(|_| publisher == MINISTRY) else {
+            return Vec::new();
+        };
+        let mut wrong = Vec::new();
+        for hash in hashes {
+            let (Some(ix), Some((_, file))) = (self.find(hash), catalog.file(hash)) else {
+                continue;
+            };
+            if file.length == self.file(ix).length || wrong.contains(&ix) {
+                continue;
+            }
+            for (role, position) in std::mem::take(&mut self.file_mut(ix).places) {
+                if let Some(role) = &mut self.roles[role.0 as usize] {
+                    role.files[position as usize] = None;
+                    role.ours.set(position as usize, false);
+                    role.dirty = true;
+                }
+            }
+            wrong.push(ix);
+        }
+        wrong
     }
 
     fn drop_role(&mut self, publisher: &str, name: &str) -> Vec<FileIx> {
