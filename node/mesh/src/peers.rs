@@ -1,7 +1,10 @@
 //! Connected peers and what they hold, as they told us. Claims only: a range that does not come
 //! costs the peer its claim.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    ops::Range,
+};
 
 use pishtar_catalog::BlobHash;
 
@@ -240,6 +243,13 @@ impl Peers {
             .filter(|peer| peer.has_any(inventory, ix))
             .count();
         u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    /// Does a peer other than `but` have this range of a file that it is still filling?
+    pub(crate) fn has_in_part(&self, ix: FileIx, range: &Range<u64>, but: NodeId) -> bool {
+        let others = self.peers.iter().filter(|(id, _)| **id != but);
+        let mut parts = others.filter_map(|(_, peer)| peer.part(ix));
+        parts.any(|part| part.covers(range.clone()))
     }
 
     /// Peers with a part of a file.

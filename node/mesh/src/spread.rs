@@ -2,8 +2,8 @@
 //!
 //! Many neighbours that begin at once do not know yet what the others ask for, and would take the same parts from
 //! the one that has them all. That one knows what it gave: it answers a request for a part that is on its way to
-//! somebody else with a part that nobody has, and the asker gets the first from its neighbours. When everything is
-//! somewhere, anything is given to anyone.
+//! somebody else with a part that nobody has, and the asker gets the first from its neighbours. What a neighbour
+//! has or is getting is repeated only to one that waited for it in vain.
 //!
 //! Steering is advice: who insists, or plays, is served.
 
@@ -24,6 +24,8 @@ const MAX_PARTS: usize = 65_536;
 const MIN_STEERED_BYTES: u64 = 2 * 1024 * 1024;
 /// A part that went out this long ago has arrived, or never will.
 const ON_ITS_WAY: Duration = Duration::from_secs(3);
+/// Neighbours that began together feed each other for this long after a part went out; a later one is given anything.
+const FILLING: Duration = Duration::from_secs(60);
 /// Advice starts at multiples of this.
 const PIECE_BYTES: u64 = 1024 * 1024;
 
@@ -64,7 +66,7 @@ impl Ask {
 pub enum Give {
     /// The range.
     This,
-    /// Rather a part of this range, which nobody has; `None`: the one asked for is on its way to a neighbour.
+    /// Rather a part of this range, which nobody has; `None`: a neighbour has the one asked for or is getting it.
     Rather(Option<Range<u64>>),
 }
 
@@ -79,6 +81,8 @@ pub(crate) struct Request<'a> {
     pub(crate) ask: Ask,
     /// What the asker is known to have of the file.
     pub(crate) has: Option<&'a RangeSet>,
+    /// Another neighbour, which is still filling, has all of the range and can give it.
+    pub(crate) elsewhere: bool,
 }
 
 /// What went to whom.
@@ -121,7 +125,8 @@ impl Spread {
         if let Some(gap) = file.gap_for(request) {
             return Give::Rather(Some(gap));
         }
-        match file.is_on_its_way(now, &range) {
+        let elsewhere = request.elsewhere && file.went_out(now, &range, FILLING);
+        match elsewhere || file.went_out(now, &range, ON_ITS_WAY) {
             true => Give::Rather(None),
             false => Give::This,
         }
@@ -185,9 +190,10 @@ impl Given {
             .sum()
     }
 
-    fn is_on_its_way(&self, now: Mono, range: &Range<u64>) -> bool {
+    /// Did some of this range go out within that time?
+    fn went_out(&self, now: Mono, range: &Range<u64>, within: Duration) -> bool {
         self.parts_in(range)
-            .any(|(_, _, at)| now.since(at) < ON_ITS_WAY)
+            .any(|(_, _, at)| now.since(at) < within)
     }
 
     /// A part that nobody was given and that the asker does not have, after the place it asked for and around.
@@ -228,6 +234,7 @@ mod tests {
             range,
             ask,
             has: None,
+            elsewhere: false,
         }
     }
 
@@ -252,6 +259,13 @@ mod tests {
         assert_eq!(ask(10, 3, 7, Ask::Any), Give::Rather(None), "on its way");
         assert_eq!(ask(10, 3, 6, Ask::Any), Give::This, "went out long ago");
         assert_eq!(ask(12, 3, 7, Ask::Any), Give::This, "has arrived");
+        let mut asked = request(3, 7 * MIB..8 * MIB, Ask::Any);
+        asked.elsewhere = true;
+        assert_eq!(
+            spread.give(at(12), &asked),
+            Give::Rather(None),
+            "a neighbour has it"
+        );
         spread.gone(NodeId([1; 32]));
         let again = spread.give(at(13), &request(3, 7 * MIB..8 * MIB, Ask::Any));
         assert!(matches!(again, Give::Rather(Some(_))), "{again:?}");

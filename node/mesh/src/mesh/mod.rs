@@ -198,6 +198,7 @@ impl Mesh {
             range: range.start.min(file.length)..range.end.min(file.length),
             ask,
             has: self.fetch.peers.get(&peer).and_then(|peer| peer.part(ix)),
+            elsewhere: self.fetch.peers.has_in_part(ix, &range, peer),
         };
         Some(self.spread.give(now.mono, &request))
     }
