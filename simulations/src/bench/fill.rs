@@ -30,6 +30,8 @@ pub enum Wires {
     Switch(u32),
     /// One Wi-Fi cell of so many Mbit/s that all share; the seed is wired to its access point.
     Cell(u32),
+    /// A switch; each receiver hangs on a long cable of so many Mbit/s with this delay in each direction.
+    Long(u32, Duration),
 }
 
 /// A filling to measure.
@@ -129,22 +131,29 @@ struct Site {
     lab: Lab,
     cell: Option<Cell>,
     mbit: u32,
+    delay: Option<Duration>,
 }
 
 impl Site {
     fn new(wires: Wires) -> Result<Site> {
         let mut lab = Lab::new()?;
-        let (cell, mbit) = match wires {
-            Wires::Switch(mbit) => (None, mbit),
+        let (cell, mbit, delay) = match wires {
+            Wires::Switch(mbit) => (None, mbit, None),
+            Wires::Long(mbit, delay) => (None, mbit, Some(delay)),
             Wires::Cell(mbit) => {
                 let medium = Medium {
                     delay: Duration::from_millis(1),
                     bits_per_second: Some(u64::from(mbit) * 1_000_000),
                 };
-                (Some(lab.cell(medium)?), 0)
+                (Some(lab.cell(medium)?), 0, None)
             }
         };
-        Ok(Site { lab, cell, mbit })
+        Ok(Site {
+            lab,
+            cell,
+            mbit,
+            delay,
+        })
     }
 
     /// A host that is wired: the seed, the tracker.
@@ -158,7 +167,14 @@ impl Site {
     fn receiver(&mut self, name: &str) -> Result<Host> {
         match &mut self.cell {
             Some(cell) => Ok(cell.station(name)?),
-            None => self.limited(name),
+            None => match self.delay {
+                Some(delay) => {
+                    let host = self.lab.far_host(name, delay)?;
+                    host.limit(self.mbit)?;
+                    Ok(host)
+                }
+                None => self.limited(name),
+            },
         }
     }
 

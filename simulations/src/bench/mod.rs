@@ -18,11 +18,15 @@ pub mod one_to_one;
 mod ours;
 #[cfg(feature = "bench")]
 pub mod peers;
+#[cfg(feature = "bench")]
+pub mod playback;
 mod process;
 pub mod publish;
 #[cfg(feature = "bench")]
 mod raw;
 #[cfg(feature = "bench")]
 pub mod roles;
+#[cfg(feature = "bench")]
+pub mod scenarios;
 #[cfg(feature = "bench")]
 pub mod small_files;

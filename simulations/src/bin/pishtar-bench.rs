@@ -10,12 +10,11 @@ use clap::{Parser, Subcommand};
 use pishtar_simulations::bench::{
     catalogue::{self, Size, workshop},
     catalogue_sync::{self, CatalogueSync},
-    fill::{self, Filling, Wires},
     idle::{self, Idle},
     one_to_one::{self, Contender, Row},
-    peers::{Content, Peer, track},
     publish::{self, Publishing},
     roles::Offer,
+    scenarios::{self, Scenario, size},
 };
 
 /// Measures Pishtar beside its peers, in one run on one machine.
@@ -28,7 +27,7 @@ struct Args {
 
 #[derive(Subcommand)]
 enum What {
-    /// One file from one node to another on loopback
+    /// One file from one node to another: our parts on loopback, then whole programs in the lab
     OneToOne {
         /// Size of the file, such as 256MiB or 2GiB
         #[arg(long, default_value = "1GiB", value_parser = size)]
@@ -39,7 +38,7 @@ enum What {
         /// Where the files go; a disk with room for three times the size
         #[arg(long, default_value = ".")]
         scratch: PathBuf,
-        /// Only these ways, each as NAME:STREAMS, such as pishtar:4
+        /// Only these ways on loopback, each as NAME:STREAMS, such as pishtar:4, and no programs in the lab
         #[arg(long, value_parser = way)]
         only: Vec<(Contender, usize)>,
         /// Prints JSON
@@ -61,12 +60,8 @@ enum What {
         #[arg(long)]
         json: bool,
     },
-    /// One seed, 8 receivers, 100 Mbit/s each: how long until the last has all, and how much the seed sends
-    OneToMany(FillArgs),
-    /// The same, and the seed is killed when it has sent 1.15 times the file
-    SeedLeaves(FillArgs),
-    #[command(hide = true)]
-    Tracker,
+    #[command(flatten)]
+    Scenario(Scenario),
     /// A country's catalogue from node to node: first synchronisation, an update, verification; beside HTTP
     CatalogueSync {
         /// The program to measure
@@ -132,87 +127,6 @@ enum What {
 }
 
 #[derive(clap::Args)]
-struct FillArgs {
-    /// Size of the file
-    #[arg(long, default_value = "200MB", value_parser = size)]
-    size: u64,
-    /// Receivers
-    #[arg(long, default_value_t = 8)]
-    receivers: usize,
-    /// What each host sends and receives at most, in Mbit/s
-    #[arg(long, default_value_t = 100)]
-    mbit: u32,
-    /// Runs of each program; the medians count
-    #[arg(long, default_value_t = 3)]
-    runs: usize,
-    /// Where the files go; a disk with room for the size times the receivers
-    #[arg(long, default_value = ".")]
-    scratch: PathBuf,
-    /// Only these programs
-    #[arg(long)]
-    only: Vec<Peer>,
-    /// Prints JSON
-    #[arg(long)]
-    json: bool,
-}
-
-impl FillArgs {
-    fn run(&self, kill_seed_at: Option<f64>, all: &[Peer]) -> Result<()> {
-        let scratch = self.scratch.canonicalize()?;
-        let folder = tempfile::tempdir_in(&scratch)?;
-        let peers = installed(&self.only, all);
-        let content = Content::file(folder.path(), self.size, peers.contains(&Peer::Node))?;
-        let filling = Filling {
-            receivers: self.receivers,
-            wires: Wires::Switch(self.mbit),
-            kill_seed_at,
-        };
-        let rows = fill::run(filling, &content, &peers, self.runs, &scratch)?;
-        print_fill(&rows, self.json)
-    }
-}
-
-/// The programs to measure: those asked for or all, without those that this machine does not have.
-fn installed(only: &[Peer], all: &[Peer]) -> Vec<Peer> {
-    let wanted = if only.is_empty() { all } else { only };
-    let (here, missing): (Vec<Peer>, Vec<Peer>) =
-        wanted.iter().partition(|peer| peer.is_installed());
-    for peer in missing {
-        eprintln!(
-            "{} is not installed; `pishtar-bench install-peers` gets it",
-            peer.name()
-        );
-    }
-    here
-}
-
-fn print_fill(rows: &[fill::Row], json: bool) -> Result<()> {
-    if json {
-        println!("{}", serde_json::to_string_pretty(rows)?);
-        return Ok(());
-    }
-    println!(
-        "who         finished   last s  seed sent  CPU s/GiB  RSS MiB receiver/seed  air for each"
-    );
-    for row in rows {
-        let of = &row.median;
-        println!(
-            "{:<11} {:>8} {:>8.1} {:>9.2}x {:>10.2} {:>16.0}/{:<5.0} {:>12}",
-            row.peer.name(),
-            of.finished,
-            of.last_s,
-            of.seed_copies,
-            of.cpu_s_per_gib,
-            of.receiver_rss_mib,
-            of.seed_rss_mib,
-            of.air_copies
-                .map_or(String::new(), |copies| format!("{copies:.2}x")),
-        );
-    }
-    Ok(())
-}
-
-#[derive(clap::Args)]
 struct SeedArgs {
     #[arg(long)]
     file: PathBuf,
@@ -246,9 +160,14 @@ fn main() -> Result<()> {
                 (Contender::Raw, 1),
                 (Contender::Raw, 4),
             ];
-            let ways = if only.is_empty() { all.to_vec() } else { only };
+            let programs_too = only.is_empty();
+            let ways = if programs_too { all.to_vec() } else { only };
             let rows = one_to_one::run(size, runs, &ways, &scratch)?;
-            print(&rows, json)
+            print(&rows, json)?;
+            match programs_too {
+                true => scenarios::one_to_one(size, runs, &scratch, json),
+                false => Ok(()),
+            }
         }
         What::Idle {
             pishtar,
@@ -260,11 +179,7 @@ fn main() -> Result<()> {
             let idle = idle::run(&pishtar, scratch.path(), lessons, Duration::from_secs(rest))?;
             print_idle(&idle, json)
         }
-        What::OneToMany(args) => {
-            args.run(None, &[Peer::Node, Peer::Aria2, Peer::Rqbit, Peer::Http])
-        }
-        What::SeedLeaves(args) => args.run(Some(1.15), &[Peer::Node, Peer::Aria2, Peer::Rqbit]),
-        What::Tracker => track(),
+        What::Scenario(scenario) => scenario.run(),
         What::CatalogueSync {
             pishtar,
             lessons,
@@ -477,22 +392,6 @@ fn print(rows: &[Row], json: bool) -> Result<()> {
         );
     }
     Ok(())
-}
-
-fn size(text: &str) -> Result<u64> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: u64 = digits
-        .parse()
-        .context("a size is a number and a unit, such as 1GiB")?;
-    let unit = match &text[digits.len()..] {
-        "" | "B" => 1,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        "MB" => 1_000_000,
-        "GB" => 1_000_000_000,
-        other => anyhow::bail!("{other} is not a unit; MiB and GiB are"),
-    };
-    Ok(number * unit)
 }
 
 fn way(text: &str) -> Result<(Contender, usize)> {

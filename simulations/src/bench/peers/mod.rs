@@ -114,6 +114,16 @@ impl Content {
         }
     }
 
+    /// BLAKE3 of the one video that is published for us, in hex.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn video_hash(&self) -> Result<String> {
+        let video = std::fs::File::open(self.folder.join("lessons/large.mp4"))?;
+        let hash = blake3::Hasher::new().update_reader(video)?.finalize();
+        Ok(hash.to_hex().to_string())
+    }
+
     /// Lessons that our receivers complete.
     fn lessons(&self) -> u64 {
         self.files.len().max(1) as u64

@@ -91,6 +91,16 @@ impl Peer {
         Ok(())
     }
 
+    /// Starts a node that follows nothing, on which somebody will press play.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn viewer(self, host: &Host, content: &Content, place: &Path) -> Result<Running> {
+        fs::create_dir_all(place)?;
+        let command = node(host, content, &place.join("data"))?;
+        Running::start(command, Done::Never, Some(&place.join("viewer.log")))
+    }
+
     /// Starts a receiver on its host, with `place` for what it receives.
     ///
     /// # Errors
