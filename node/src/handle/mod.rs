@@ -184,7 +184,8 @@ impl Handle {
                 free: disk::left_for_lessons(&shared.data).ok(),
                 disk_full: mesh.disk_is_full(),
             };
-            (time, catalogs.collect(), lessons, blobs)
+            let catalogs = catalogs.chain(publishers::damaged(&mesh)).collect();
+            (time, catalogs, lessons, blobs)
         };
         let (revoked_publishers, revoked) = publishers::revoked(&shared.mesh());
         Status {

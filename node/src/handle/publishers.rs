@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use pishtar_catalog::{Localized, MINISTRY};
 use pishtar_mesh::Mesh;
 
-use super::status::RevokedPublisher;
+use super::status::{CatalogStatus, FreshnessWord, RevokedPublisher};
 
 /// A publisher's name by language; empty for the ministry, whose name the pages know.
 pub(super) fn name(mesh: &Mesh, publisher: &str) -> BTreeMap<String, String> {
@@ -21,6 +21,21 @@ pub(super) fn localized(mesh: &Mesh, publisher: &str) -> Option<Localized> {
     let names = name(mesh, publisher);
     let pairs = names.iter().map(|(tag, text)| (&**tag, &**text));
     Some(Localized::from_pairs(pairs))
+}
+
+/// Rows for publishers that are closed because their state is damaged.
+pub(super) fn damaged(mesh: &Mesh) -> Vec<CatalogStatus> {
+    let row = |publisher: &String| CatalogStatus {
+        publisher: publisher.clone(),
+        version: 0,
+        checked_at: None,
+        checked_age_s: None,
+        fresh: false,
+        freshness: FreshnessWord::Unknown,
+        name: name(mesh, publisher),
+        faults: mesh.publisher_faults(publisher),
+    };
+    mesh.damaged_publishers().map(row).collect()
 }
 
 /// The publishers that the ministry revoked, and why it revoked this very device, if so.

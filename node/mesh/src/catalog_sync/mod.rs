@@ -107,6 +107,11 @@ impl CatalogSync {
         self.publishers.contains_key(publisher)
     }
 
+    /// Publishers that are closed because their state is damaged.
+    pub(crate) fn damaged(&self) -> impl Iterator<Item = &PublisherId> {
+        self.damaged.keys()
+    }
+
     /// Why a publisher's own state is not in use, if so.
     pub(crate) fn damage(&self, publisher: &str) -> Option<&str> {
         self.damaged.get(publisher).map(String::as_str)

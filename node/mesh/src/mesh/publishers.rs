@@ -112,6 +112,11 @@ impl Mesh {
         self.sync.serves(publisher)
     }
 
+    /// Publishers of which nothing is used because their state on this node's disk is damaged.
+    pub fn damaged_publishers(&self) -> impl Iterator<Item = &PublisherId> {
+        self.sync.damaged()
+    }
+
     /// Are records taken from, and given to, this peer? Not when the ministry revoked its device.
     pub fn exchanges_records_with(&self, peer: NodeId) -> bool {
         self.revocation(peer).is_none()
