@@ -15,7 +15,7 @@ use pishtar_signing::{
 };
 
 /// Expiry of everything, far from any test's clock.
-const EXPIRES: i64 = 4_000_000_000;
+pub(super) const EXPIRES: i64 = 4_000_000_000;
 
 /// A ministry, or another publisher, whose published folder is a map.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct Ministry {
     id: String,
     /// First of its key seeds.
     seed: u8,
+    /// Seed of the present timestamp key, beyond `seed`.
+    pub(super) timestamp_key: u8,
     expires: i64,
     publishers: Publishers,
     revoked: Revoked,
@@ -30,9 +32,9 @@ pub struct Ministry {
     lengths: BTreeMap<BlobHash, u64>,
     /// Further lessons of the roles: what their ids say need not be where they may lie.
     foreign: BTreeMap<String, Vec<(LessonId, u64)>>,
-    repository: Repository,
+    pub(super) repository: Repository,
     courses: BTreeMap<String, BTreeMap<String, Vec<u64>>>,
-    published: BTreeMap<String, Vec<u8>>,
+    pub(super) published: BTreeMap<String, Vec<u8>>,
 }
 
 /// The hash that stands for the file number `part` of a lesson in its current content.
@@ -75,6 +77,7 @@ impl Ministry {
         let mut ministry = Ministry {
             id: id.to_owned(),
             seed,
+            timestamp_key: 4,
             expires: EXPIRES,
             publishers: Publishers::default(),
             revoked: Revoked::default(),
@@ -196,7 +199,7 @@ impl Ministry {
         self.repository
             .build_timestamp(self.expires)
             .expect("the snapshot is signed");
-        self.sign(&MetaRole::Timestamp, 4);
+        self.sign(&MetaRole::Timestamp, self.timestamp_key);
         self.published
             .extend(self.repository.publish().expect("everything is signed"));
     }
@@ -259,13 +262,18 @@ impl Ministry {
         self.courses.iter().flat_map(of_course).collect()
     }
 
-    fn sign(&mut self, role: &MetaRole, seed: u8) {
+    pub(super) fn sign(&mut self, role: &MetaRole, seed: u8) {
         if !self.repository.is_complete(role) {
             self.repository
                 .sign(role, &key(self.seed + seed))
                 .expect("the role's own key signs it");
         }
     }
+}
+
+/// The public half of one of a publisher's keys, alone.
+pub(super) fn signatory(ministry: &Ministry, at: u8) -> Signatories {
+    Signatories::one(key(ministry.seed + at).public())
 }
 
 fn lesson_id(publisher: &str, course: &str, lesson: &str) -> LessonId {

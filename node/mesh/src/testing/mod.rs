@@ -7,6 +7,7 @@
 mod actions;
 mod ministry;
 mod node;
+mod theft;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -42,6 +43,8 @@ pub enum Fault {
     LieBlobs,
     /// Its metadata is garbled.
     LieMeta,
+    /// It claims a newer catalogue and serves the old one that lies in its folder.
+    Replay,
     /// It says busy to every range.
     Busy,
     /// It accepts ranges and never sends a byte.
@@ -173,6 +176,27 @@ impl World {
         }
     }
 
+    /// The clocks of one node, whose date may be wrong.
+    pub fn clock_of(&self, at: At) -> Now {
+        let clock = self.clock();
+        Now {
+            wall: clock.wall.saturating_add(self.nodes[at].clock_ahead),
+            ..clock
+        }
+    }
+
+    /// Sets the date of one node; it runs on from there.
+    pub fn set_clock(&mut self, at: At, wall: i64) {
+        self.nodes[at].clock_ahead = wall.saturating_sub(self.clock().wall);
+    }
+
+    /// Lets time pass, with all that happens in it.
+    pub fn pass(&mut self, time: Duration) {
+        let until = self.now.0.saturating_add(time);
+        self.run_until(until, |_| false);
+        self.now = Mono(until);
+    }
+
     /// Digest of every input and output so far: equal histories, equal digests.
     pub fn digest(&self) -> blake3::Hash {
         self.history.finalize()
@@ -226,7 +250,7 @@ impl World {
     pub fn input(&mut self, at: At, input: Input) {
         self.history
             .update(format!("{:?} {at} < {input:?}\n", self.now).as_bytes());
-        let now = self.clock();
+        let now = self.clock_of(at);
         self.nodes[at].mesh.handle(now, input);
         while let Some(output) = self.nodes[at].mesh.poll_output() {
             self.history
