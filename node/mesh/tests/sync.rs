@@ -250,7 +250,7 @@ fn only_what_changed_moves_and_old_files_are_removed() {
 }
 
 #[test]
-fn an_older_version_and_an_old_hint_are_ignored() {
+fn an_older_version_is_asked_for_newer_roots_at_most_and_an_old_hint_ignored() {
     let ministry = ministry();
     let mut bench = Bench::new(&ministry);
     up_to_date(&mut bench, &ministry.files());
@@ -266,7 +266,15 @@ fn an_older_version_and_an_old_hint_are_ignored() {
         .next()
         .and_then(|id| id.parse().ok())
         .expect("an id");
+    let asked = bench.versions(request, 1);
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    let (roots, rest) = asked[0].split_once(' ').expect("an id");
+    assert_eq!(rest, "2.root.json of other");
+    let roots = roots.parse().expect("an id");
+    let outputs = bench.file(roots, &ministry.files(), "2.root.json");
+    assert!(outputs.is_empty(), "there is none: {outputs:?}");
     assert!(bench.versions(request, 1).is_empty());
+    assert_eq!(bench.mesh.faults(OTHER).count(), 0);
 }
 
 #[test]

@@ -322,7 +322,8 @@ impl CatalogSync {
         let source = Source::Peer(peer);
         self.publishers.iter().filter_map(move |(id, publisher)| {
             let claim = publisher.claims.get(&source)?;
-            (claim.not_before > now).then(|| (id.as_str(), claim.not_before.since(now)))
+            let newer = claim.version > publisher.version();
+            (newer && claim.not_before > now).then(|| (id.as_str(), claim.not_before.since(now)))
         })
     }
 
@@ -359,11 +360,22 @@ impl CatalogSync {
 
     fn claim(&mut self, now: Mono, source: Source, publisher: &str, version: u64) {
         let claims = match self.publishers.get_mut(publisher) {
-            Some(known) if version <= known.version() => {
-                known.claims.remove(&source);
-                return;
+            Some(known) => {
+                let held = known.version();
+                let older = 0 < version && version < held;
+                // A claim of another kind, or of another old version, has nothing to wait for.
+                let stands = |claim: &Claim| match older {
+                    true => claim.version == version,
+                    false => claim.version > held && version > held,
+                };
+                if !known.claims.get(&source).is_some_and(stands) {
+                    known.claims.remove(&source);
+                }
+                if version <= held && !older {
+                    return;
+                }
+                &mut known.claims
             }
-            Some(known) => &mut known.claims,
             None => match self.newcomers.get_mut(publisher) {
                 Some(newcomer) if version > 0 => &mut newcomer.claims,
                 _ => return,

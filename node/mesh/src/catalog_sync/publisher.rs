@@ -21,6 +21,8 @@ use crate::{
 
 /// After so many attempts without the claimed version, a claim is dropped until it is repeated.
 const MAX_FRUITLESS: u32 = 7;
+/// A source with no newer catalogue is asked for a newer root first after this, then less and less often.
+const ROOTS_AGAIN: Duration = Duration::from_secs(300);
 
 /// One publisher.
 #[derive(Debug)]
@@ -32,7 +34,9 @@ pub(super) struct Publisher {
     ahead: Ahead,
 }
 
-/// A source says that it has this timestamp version.
+/// A source says that it has this timestamp version. Where that is lower than ours, it is only asked for newer roots: one
+/// of them may take away the key that signed the version we hold (TUF 5.3.11), and with it a version that a thief made so
+/// high that no honest one passes it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Claim {
     pub(super) version: u64,
@@ -84,6 +88,12 @@ impl Publisher {
         }
     }
 
+    /// Is this source asked only for newer roots?
+    fn has_at_most_roots(&self, source: &Source) -> bool {
+        let claim = self.claims.get(source);
+        claim.is_some_and(|claim| claim.version < self.version())
+    }
+
     /// Starts an update against the most promising source whose time has come.
     pub(super) fn start(&mut self, cx: &mut Cx<'_>, id: &PublisherId) {
         let now = cx.mono();
@@ -112,6 +122,7 @@ impl Publisher {
         let job = Updating {
             source,
             update,
+            roots_only: self.has_at_most_roots(&source),
             asked: BTreeMap::new(),
             early: BTreeMap::new(),
             taken: 0,
@@ -124,6 +135,10 @@ impl Publisher {
         let source = job.source;
         loop {
             match job.update.next() {
+                Step::Fetch { file, .. } if job.ends_before(&file) => {
+                    self.end_of_roots(cx, id, job, &file);
+                    return;
+                }
                 Step::Fetch { file, max_bytes } => {
                     let Some(answer) = job.early.remove(&file) else {
                         if !job.is_asked(&file) {
@@ -158,6 +173,22 @@ impl Publisher {
                     return;
                 }
             }
+        }
+    }
+
+    /// No key was taken away: the rest of an older catalogue is not wanted.
+    fn end_of_roots(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: &PublisherId,
+        mut job: Updating,
+        file: &MetaFile,
+    ) {
+        let over = job.update.provide(file, Fetched::Absent);
+        debug_assert!(over.is_err(), "a timestamp is needed");
+        self.back_off(cx, job.source, ROOTS_AGAIN);
+        if let Some(roots) = job.update.salvage() {
+            self.install(cx, id, job.source, roots);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use pishtar_signing::client::{Fetched, MetaFile, Update};
+use pishtar_signing::client::{Fetched, MetaFile, MetaRole, Update};
 
 use crate::ids::{Mono, RequestId, Source};
 
@@ -23,6 +23,8 @@ const SLOW: Duration = Duration::from_secs(2);
 pub(super) struct Updating {
     pub(super) source: Source,
     pub(super) update: Box<Update>,
+    /// The source has an older catalogue; only its roots are of use.
+    pub(super) roots_only: bool,
     pub(super) asked: BTreeMap<RequestId, Asked>,
     pub(super) early: BTreeMap<MetaFile, Fetched>,
     /// Bytes that the update took so far.
@@ -64,6 +66,13 @@ impl Ahead {
 }
 
 impl Updating {
+    /// Is all that this source is asked for answered before `file`? A timestamp that no longer counts, since its keys
+    /// were replaced, leaves nothing that the source could be behind of.
+    pub(super) fn ends_before(&self, file: &MetaFile) -> bool {
+        let held = self.update.trusted().version(&MetaRole::Timestamp);
+        self.roots_only && file.role == MetaRole::Timestamp && held.is_some()
+    }
+
     pub(super) fn waits_for(&self, request: RequestId) -> bool {
         self.asked.contains_key(&request)
     }

@@ -4,6 +4,9 @@ use pishtar_signing::client::MetaRole;
 
 use super::ministry::{EXPIRES, Ministry, signatory};
 
+/// By how many versions a thief goes ahead.
+const FAST_FORWARD: usize = 1_000;
+
 impl Ministry {
     /// What is published from now on says that it was made at `now`.
     pub fn issue_at(&mut self, now: i64) {
@@ -19,15 +22,15 @@ impl Ministry {
             .expect("one key meets the threshold of one");
     }
 
-    /// What a thief of the timestamp key publishes: the same catalogue under a timestamp that bears this date and
-    /// expires then.
+    /// What a thief of the timestamp key publishes: the same catalogue under a timestamp that bears this date, expires
+    /// then, and has a version that the ministry does not reach for long.
     pub fn stolen_timestamp(&self, issued: i64, expires: i64) -> Ministry {
         let mut thief = self.clone();
         thief.issue_at(issued);
-        thief
-            .repository
-            .build_timestamp(expires)
-            .expect("the snapshot is signed");
+        for _ in 0..FAST_FORWARD {
+            let built = thief.repository.build_timestamp(expires);
+            built.expect("the snapshot is signed");
+        }
         thief.sign(&MetaRole::Timestamp, thief.timestamp_key);
         let files = thief.repository.publish();
         thief.published.extend(files.expect("everything is signed"));
