@@ -1,4 +1,4 @@
-//! Many small files, as exercises and thumbnails are.
+//! Many small files, as thumbnails and worksheets are.
 
 use std::{fs, io::Read, path::Path};
 
@@ -18,7 +18,7 @@ pub(super) fn write(folder: &Path, count: usize) -> Result<(Vec<String>, u64)> {
     let mut paths = Vec::with_capacity(count);
     let mut whole = 0;
     for number in 0..count {
-        let path = format!("{:03}/{number:05}.html", number / PER_FOLDER);
+        let path = format!("{:03}/{number:05}.jpg", number / PER_FOLDER);
         let mut draw = [0; 8];
         stream.read_exact(&mut draw)?;
         let length =
