@@ -5,6 +5,7 @@
 //! asked. A verified catalogue is used only after the shell said that it is on disk.
 
 mod checked;
+mod claims;
 mod listing;
 mod newcomers;
 mod publisher;
@@ -18,9 +19,10 @@ use pishtar_signing::client::{Freshness, MetaFile, MetaRole, Outcome, TrustedSet
 pub use self::checked::Checked;
 pub(crate) use self::listing::Listed;
 use self::{
+    claims::{Claim, Claims},
     listing::Leaving,
     newcomers::Newcomer,
-    publisher::{Claim, Job, Publisher},
+    publisher::{Job, Publisher},
 };
 
 use crate::{
@@ -90,7 +92,7 @@ impl CatalogSync {
     ) -> Self {
         CatalogSync {
             publishers: publishers
-                .map(|(id, set)| (id, Publisher::new(set, BTreeMap::new())))
+                .map(|(id, set)| (id, Publisher::new(set, Claims::default())))
                 .collect(),
             damaged: damaged.collect(),
             ..CatalogSync::default()

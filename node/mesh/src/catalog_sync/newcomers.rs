@@ -3,30 +3,29 @@
 //! The root is asked of whoever claims to have the publisher's catalogue. It counts only when its SHA-256 is the one that
 //! the ministry signed, and is on disk before anything else of the publisher is asked for.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use pishtar_signing::{
     client::{MAX_ROOT_BYTES, MetaFile, MetaRole, TrustedSet},
     metadata::Hashes,
 };
 
-use super::publisher::Claim;
+use super::{
+    INSTALL_RETRY,
+    claims::{Claims, mark_refused},
+};
 use crate::{
-    desk::{Cx, doubled},
+    desk::Cx,
     event::Event,
     ids::{Mono, PublisherId, RequestId, Source},
     io::{MetaAnswer, MetaAsk, MetaFailure, Output},
-    ledger::FaultKind,
 };
-
-/// An install that the disk refused is tried again after this.
-const INSTALL_RETRY: Duration = Duration::from_secs(30);
 
 /// A listed publisher whose first root is not on disk yet.
 #[derive(Debug)]
 pub(super) struct Newcomer {
     pub(super) first_root: [u8; 32],
-    pub(super) claims: BTreeMap<Source, Claim>,
+    pub(super) claims: Claims,
     job: Job,
 }
 
@@ -50,7 +49,7 @@ impl Newcomer {
     pub(super) fn new(first_root: [u8; 32]) -> Self {
         Newcomer {
             first_root,
-            claims: BTreeMap::new(),
+            claims: Claims::default(),
             job: Job::Idle,
         }
     }
@@ -90,7 +89,7 @@ impl Newcomer {
             } if *lost_at <= now => {
                 let source = *source;
                 self.job = Job::Idle;
-                self.back_off(cx, source, Duration::from_secs(1));
+                self.claims.back_off(cx, source, Duration::from_secs(1));
             }
             Job::Installing { root, retry_at, .. } if retry_at.is_some_and(|at| at <= now) => {
                 *retry_at = None;
@@ -139,7 +138,7 @@ impl Newcomer {
         let root = match result {
             Ok(MetaAnswer::Bytes(root)) => root,
             // It spoke of a catalogue that it cannot begin: nothing to charge it with.
-            Ok(_) | Err(_) => return self.back_off(cx, source, Duration::from_secs(1)),
+            Ok(_) | Err(_) => return self.claims.back_off(cx, source, Duration::from_secs(1)),
         };
         match check(&root, &self.first_root) {
             Ok(set) => {
@@ -150,7 +149,10 @@ impl Newcomer {
                     retry_at: None,
                 };
             }
-            Err(reason) => self.refused(cx, id, source, reason),
+            Err(reason) => {
+                mark_refused(cx, id, source, reason);
+                self.claims.back_off(cx, source, Duration::from_secs(60));
+            }
         }
     }
 
@@ -173,31 +175,6 @@ impl Newcomer {
             reason,
         });
         None
-    }
-
-    fn refused(&mut self, cx: &mut Cx<'_>, id: &PublisherId, source: Source, reason: String) {
-        if let Source::Peer(peer) = source {
-            let kind = FaultKind::BadMetadata {
-                publisher: id.clone(),
-                reason: reason.clone(),
-            };
-            cx.ledger.fault(cx.now, peer, kind);
-        }
-        cx.tell(Event::CatalogRefused {
-            publisher: id.clone(),
-            source,
-            reason,
-        });
-        self.back_off(cx, source, Duration::from_secs(60));
-    }
-
-    fn back_off(&mut self, cx: &mut Cx<'_>, source: Source, first: Duration) {
-        let Some(claim) = self.claims.get_mut(&source) else {
-            return;
-        };
-        claim.failures = claim.failures.saturating_add(1);
-        let wait = doubled(first, claim.failures, Duration::from_secs(3_600));
-        claim.not_before = cx.mono().plus(cx.desk.jitter(wait));
     }
 }
 

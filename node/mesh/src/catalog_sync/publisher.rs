@@ -10,9 +10,10 @@ use pishtar_signing::client::{
     Fault as Blame, Fetched, MetaFile, MetaRole, Outcome, Policy, Step, TrustError, TrustedSet,
 };
 
+use super::claims::{Claims, mark_refused};
 use super::updating::{Ahead, Asked, MAX_AHEAD, Updating};
 use crate::{
-    desk::{Cx, doubled},
+    desk::Cx,
     event::Event,
     ids::{Mono, Now, PublisherId, RequestId, Source},
     io::{MetaAnswer, MetaAsk, MetaFailure, Output},
@@ -28,20 +29,10 @@ const ROOTS_AGAIN: Duration = Duration::from_secs(300);
 #[derive(Debug)]
 pub(super) struct Publisher {
     pub(super) set: TrustedSet,
-    pub(super) claims: BTreeMap<Source, Claim>,
+    pub(super) claims: Claims,
     pub(super) job: Job,
     pub(super) checked: Option<Now>,
     ahead: Ahead,
-}
-
-/// A source says that it has this timestamp version. Where that is lower than ours, it is only asked for newer roots: one
-/// of them may take away the key that signed the version we hold (TUF 5.3.11), and with it a version that a thief made so
-/// high that no honest one passes it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Claim {
-    pub(super) version: u64,
-    pub(super) failures: u32,
-    pub(super) not_before: Mono,
 }
 
 #[derive(Debug)]
@@ -66,7 +57,7 @@ impl Job {
 }
 
 impl Publisher {
-    pub(super) fn new(set: TrustedSet, claims: BTreeMap<Source, Claim>) -> Self {
+    pub(super) fn new(set: TrustedSet, claims: Claims) -> Self {
         Publisher {
             set,
             claims,
@@ -186,7 +177,7 @@ impl Publisher {
     ) {
         let over = job.update.provide(file, Fetched::Absent);
         debug_assert!(over.is_err(), "a timestamp is needed");
-        self.back_off(cx, job.source, ROOTS_AGAIN);
+        self.claims.back_off(cx, job.source, ROOTS_AGAIN);
         if let Some(roots) = job.update.salvage() {
             self.install(cx, id, job.source, roots);
         }
@@ -308,7 +299,7 @@ impl Publisher {
                 "its metadata is larger than the {allowed} bytes that a publisher beside the ministry may have"
             ),
         });
-        self.back_off(cx, source, Duration::from_secs(600));
+        self.claims.back_off(cx, source, Duration::from_secs(600));
     }
 
     /// A source's bytes did not verify, or it is behind what it claimed.
@@ -325,25 +316,13 @@ impl Publisher {
             self.fruitless(cx, source, Duration::from_millis(500));
             return;
         }
-        let reason = error.to_string();
-        if let Source::Peer(peer) = source {
-            let kind = FaultKind::BadMetadata {
-                publisher: id.clone(),
-                reason: reason.clone(),
-            };
-            cx.ledger.fault(cx.now, peer, kind);
-        }
-        cx.tell(Event::CatalogRefused {
-            publisher: id.clone(),
-            source,
-            reason,
-        });
+        mark_refused(cx, id, source, error.to_string());
         let first = match source {
             // A folder is read while somebody copies into it; a peer that lies waits longer.
             Source::Folder(_) => Duration::from_secs(2),
             Source::Peer(_) => Duration::from_secs(60),
         };
-        self.back_off(cx, source, first);
+        self.claims.back_off(cx, source, first);
     }
 
     fn source_failed(&mut self, cx: &mut Cx<'_>, source: Source, failure: MetaFailure) {
@@ -356,7 +335,7 @@ impl Publisher {
                 },
             );
         }
-        self.back_off(cx, source, Duration::from_secs(1));
+        self.claims.back_off(cx, source, Duration::from_secs(1));
     }
 
     /// The source did not have what it claimed; after a few times the claim is forgotten.
@@ -368,17 +347,8 @@ impl Publisher {
         if tries >= MAX_FRUITLESS {
             self.claims.remove(&source);
         } else {
-            self.back_off(cx, source, first);
+            self.claims.back_off(cx, source, first);
         }
-    }
-
-    fn back_off(&mut self, cx: &mut Cx<'_>, source: Source, first: Duration) {
-        let Some(claim) = self.claims.get_mut(&source) else {
-            return;
-        };
-        claim.failures = claim.failures.saturating_add(1);
-        let wait = doubled(first, claim.failures, Duration::from_secs(3_600));
-        claim.not_before = cx.mono().plus(cx.desk.jitter(wait));
     }
 
     pub(super) fn end_lost(&mut self, cx: &mut Cx<'_>) {
