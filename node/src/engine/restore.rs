@@ -176,12 +176,7 @@ pub(super) async fn open(options: &NodeOptions, clock: Clock) -> Result<Opened, 
         damaged,
         catalog,
     } = restore_publishers(&trust, &data)?;
-    let mut settings = Settings::load(&data)?;
-    if !options.follow.is_empty() {
-        let mut choices = settings.choices().clone();
-        choices.rules.clone_from(&options.follow);
-        settings.replace(choices)?;
-    }
+    let settings = load_settings(&data, options)?;
     let index = Index::open(&data.join("index.sled"))?;
     let store_error = |store, path: &Path, cause: String| StartError::Store {
         store,
@@ -246,6 +241,17 @@ pub(super) async fn open(options: &NodeOptions, clock: Clock) -> Result<Opened, 
         index,
         trust,
     })
+}
+
+/// What people chose on this node; rules of the command line replace the remembered ones.
+fn load_settings(data: &Path, options: &NodeOptions) -> Result<Settings, StartError> {
+    let mut settings = Settings::load(data)?;
+    if !options.follow.is_empty() {
+        let mut choices = settings.choices().clone();
+        choices.rules.clone_from(&options.follow);
+        settings.replace(choices)?;
+    }
+    Ok(settings)
 }
 
 /// Acknowledgements count only when the ministry's current collection key signed them.
