@@ -3,21 +3,15 @@
 use std::collections::BTreeMap;
 
 use pishtar_mesh::learner::{DeviceId, LearnerEvent, LearnerId, LessonRef};
-use pishtar_signing::record::{Header, LogKey, RecordId};
+use pishtar_signing::record::LogKey;
 
 use super::{
     CollectError,
+    content::Content,
+    open::OpenedRecord,
     state::{Progress, State, Tables},
     statements::{Change, Vocabulary},
 };
-
-/// A record of which the events are known.
-pub(super) struct OpenedRecord {
-    pub(super) header: Header,
-    pub(super) id: RecordId,
-    pub(super) device: [u8; 32],
-    pub(super) events: Vec<LearnerEvent>,
-}
 
 /// What counting came to.
 #[derive(Default)]
@@ -48,7 +42,7 @@ impl State {
             let (mut counted, mut changes) = (Counted::default(), Changes::new());
             for record in records {
                 if count_one(tables, record, &mut counted)? {
-                    merge(tables, record, now_hour, &mut changes)?;
+                    take_in(tables, record, now_hour, &mut changes)?;
                 }
             }
             for (key, (before, mut after)) in changes {
@@ -93,13 +87,27 @@ fn count_one(
     Ok(new)
 }
 
-fn merge(
+/// Does what a new record's content asks for; every kind of content is dispatched here.
+fn take_in(
     tables: &mut Tables<'_>,
     record: &OpenedRecord,
     now_hour: u32,
     changes: &mut Changes,
 ) -> Result<(), redb::Error> {
-    for event in &record.events {
+    match &record.content {
+        Content::Events(events) => merge(tables, record, events, now_hour, changes),
+        Content::Nothing => Ok(()),
+    }
+}
+
+fn merge(
+    tables: &mut Tables<'_>,
+    record: &OpenedRecord,
+    events: &[LearnerEvent],
+    now_hour: u32,
+    changes: &mut Changes,
+) -> Result<(), redb::Error> {
+    for event in events {
         let key = (event.learner.clone(), event.lesson.clone());
         if !changes.contains_key(&key) {
             let held = tables.progress(&key)?;

@@ -9,8 +9,10 @@
 //! Nothing is acknowledged before it is in the sink, and nothing is in the sink twice.
 
 mod cli;
+mod content;
 mod export;
 mod ingest;
+mod open;
 mod run;
 mod sink;
 mod state;
@@ -21,10 +23,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use pishtar_mesh::learner::{LearnerEvent, unpack_events};
 use pishtar_signing::{
     ack::Ack,
-    record::{CollectionSecret, Record, Slot},
+    record::{CollectionSecret, Record},
 };
 use thiserror::Error;
 
@@ -35,7 +36,10 @@ pub use self::{
     sink::{Sink, XapiFile},
     statements::Vocabulary,
 };
-use self::{ingest::OpenedRecord, state::State};
+use self::{
+    open::{Unreadable, open_all},
+    state::State,
+};
 
 /// Played thousandths of a video from which a lesson counts as completed when no device said so.
 pub const COMPLETION_PERMILLE: u32 = 900;
@@ -133,7 +137,7 @@ impl Collector {
         let mut opened = Vec::with_capacity(records.len());
         for (record, result) in records.iter().zip(open_all(records, &self.secret)) {
             match result {
-                Ok(events) => opened.push(events),
+                Ok(record) => opened.push(record),
                 Err(Unreadable::Newer) => report.newer += 1,
                 Err(Unreadable::Never) => {
                     tracing::debug!(id = ?record.id(), "a record cannot be opened");
@@ -168,54 +172,6 @@ impl Collector {
             self.state.sent(last, &self.sink.name(), mark)?;
         }
     }
-}
-
-enum Unreadable {
-    Newer,
-    Never,
-}
-
-/// Opens on all cores: each record costs a key agreement and two signature checks.
-fn open_all(
-    records: &[Record],
-    secret: &CollectionSecret,
-) -> Vec<Result<OpenedRecord, Unreadable>> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let share = records.len().div_ceil(threads).max(64);
-    std::thread::scope(|scope| {
-        let open_share = |part: &[Record]| {
-            part.iter()
-                .map(|record| open_one(record, secret))
-                .collect::<Vec<_>>()
-        };
-        let parts: Vec<_> = records
-            .chunks(share)
-            .map(|part| scope.spawn(move || open_share(part)))
-            .collect();
-        parts
-            .into_iter()
-            .flat_map(|part| part.join().expect("opening never panics"))
-            .collect()
-    })
-}
-
-fn open_one(record: &Record, secret: &CollectionSecret) -> Result<OpenedRecord, Unreadable> {
-    use pishtar_mesh::learner::PayloadError;
-    let opened = record
-        .open(Slot::Ministry, secret.seal_secret())
-        .map_err(|_| Unreadable::Never)?;
-    let events: Vec<LearnerEvent> = match unpack_events(&opened.events) {
-        Ok(events) => events,
-        Err(PayloadError::Version(_)) => return Err(Unreadable::Newer),
-        // The device vouched for these bytes and they say nothing: count them, or its log stands still.
-        Err(_) => Vec::new(),
-    };
-    Ok(OpenedRecord {
-        header: *record.header(),
-        id: record.id(),
-        device: opened.device,
-        events,
-    })
 }
 
 #[cfg(test)]

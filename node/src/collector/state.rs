@@ -160,6 +160,7 @@ impl State {
 
 /// All tables, open in one transaction.
 pub(super) struct Tables<'txn> {
+    txn: &'txn WriteTransaction,
     counted: Table<'txn, (&'static [u8; 32], u64), &'static [u8; 32]>,
     logs: Table<'txn, &'static [u8; 32], u64>,
     progress: Table<'txn, (&'static str, &'static str), &'static [u8]>,
@@ -171,6 +172,7 @@ pub(super) struct Tables<'txn> {
 impl<'txn> Tables<'txn> {
     fn open(txn: &'txn WriteTransaction) -> Result<Self, redb::Error> {
         Ok(Self {
+            txn,
             counted: txn.open_table(COUNTED)?,
             logs: txn.open_table(LOGS)?,
             progress: txn.open_table(PROGRESS)?,
@@ -178,6 +180,12 @@ impl<'txn> Tables<'txn> {
             sinks: txn.open_table(SINKS)?,
             secrets: txn.open_table(SECRETS)?,
         })
+    }
+
+    /// The transaction, for tables that another part of the collector owns.
+    #[expect(dead_code, reason = "names and erasures keep tables of their own")]
+    pub(super) fn transaction(&self) -> &'txn WriteTransaction {
+        self.txn
     }
 
     /// 32 random bytes, made on first use.

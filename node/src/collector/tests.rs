@@ -11,7 +11,9 @@ use std::{
 };
 
 use pishtar_mesh::{
-    learner::{Attempt, DisplayName, LearnerId, LessonRef, PlayedSegments, Watched, What},
+    learner::{
+        Attempt, DisplayName, LearnerEvent, LearnerId, LessonRef, PlayedSegments, Watched, What,
+    },
     records::SetKind,
 };
 use pishtar_signing::record::{LogSigner, Recipients, seal};

@@ -1,0 +1,30 @@
+//! What a record's payload says: the one place that knows the kinds of payload.
+//!
+//! A new kind is a variant here, read in [`Content::read`] and taken in where `ingest` dispatches.
+
+use pishtar_mesh::learner::{LearnerEvent, PayloadError, unpack_events};
+
+use super::open::Unreadable;
+
+/// The content of one opened record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Content {
+    /// What learners did.
+    Events(Vec<LearnerEvent>),
+    /// The device vouched for bytes that say nothing. They are counted all the same, or its log stands still.
+    Nothing,
+}
+
+impl Content {
+    /// Reads what was sealed.
+    ///
+    /// # Errors
+    /// [`Unreadable::Newer`] when a newer collector is needed; the record waits for it.
+    pub(super) fn read(payload: &[u8]) -> Result<Self, Unreadable> {
+        match unpack_events(payload) {
+            Ok(events) => Ok(Self::Events(events)),
+            Err(PayloadError::Version(_)) => Err(Unreadable::Newer),
+            Err(_) => Ok(Self::Nothing),
+        }
+    }
+}
