@@ -1,0 +1,3 @@
+//! A country in a box: a deterministic discrete-event simulation of the mesh core that ships.
+
+pub mod outcome;
