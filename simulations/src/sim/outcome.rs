@@ -38,6 +38,13 @@ pub struct Outcome {
     pub catalogue_age: Bands,
     /// Share of the followed lessons that schools hold whole, by municipality.
     pub coverage: Coverage,
+    /// Seconds from the publication of a lesson until a school that follows it holds it whole: one for each school and
+    /// lesson.
+    #[serde(default)]
+    pub lesson_delay_s: Delay,
+    /// Editions of the ministry's catalogue, oldest first.
+    #[serde(default)]
+    pub editions: Vec<Edition>,
     /// Seconds from a learner's "saved" to the ministry's collector.
     pub progress_delay_s: Delay,
     /// Bytes by kind of link: `wan`, `lan`, `stick`, …
@@ -63,6 +70,19 @@ pub struct Violation {
     pub seed: u64,
     /// What was found, then the last events of the node, newest last.
     pub trace: Vec<String>,
+}
+
+/// One edition of the catalogue. Times are seconds since the start.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edition {
+    /// Version of its timestamp.
+    pub version: u64,
+    /// When the ministry published it.
+    pub published_s: u64,
+    /// When the last school had this catalogue or a later one; `None` when that did not happen.
+    pub known_everywhere_s: Option<u64>,
+    /// When the last school held all that it follows of this edition; `None` when that did not happen.
+    pub held_everywhere_s: Option<u64>,
 }
 
 /// A quantity over all nodes and time; all vectors have the same length.
