@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pishtar_signing::client::AcceptedRole;
 use pishtar_signing::metadata::{TargetFile, TargetPath, Targets};
-use pishtar_signing::record::CollectionKey;
+use pishtar_signing::record::{CollectionKey, CollectionKeys};
 use serde::Serialize;
 
 use crate::MINISTRY;
@@ -30,7 +30,7 @@ pub struct Catalog {
     lessons: BTreeMap<LessonId, Arc<Lesson>>,
     roles: BTreeMap<(Word, Word), Role>,
     by_hash: BTreeSet<(BlobHash, LessonId, u16)>,
-    collection: BTreeMap<Word, CollectionKey>,
+    collection: BTreeMap<Word, CollectionKeys>,
     publishers: Publishers,
     revoked: Revoked,
     words: Words,
@@ -161,6 +161,11 @@ impl Catalog {
 
     /// The collection key that a publisher's signed metadata names now.
     pub fn collection_key(&self, publisher: &str) -> Option<&CollectionKey> {
+        self.collection.get(publisher).map(CollectionKeys::current)
+    }
+
+    /// The same with the acknowledgement keys of earlier terms.
+    pub fn collection_keys(&self, publisher: &str) -> Option<&CollectionKeys> {
         self.collection.get(publisher)
     }
 
@@ -334,7 +339,7 @@ impl Catalog {
     fn take_top(
         &mut self,
         publisher: &str,
-        collection: Option<CollectionKey>,
+        collection: Option<CollectionKeys>,
         publishers: Publishers,
         revoked: Revoked,
     ) {

@@ -17,7 +17,7 @@ pub mod target;
 pub use catalog::{Catalog, Diff, Problem};
 pub use ids::{BadId, BlobHash, LessonId, Word};
 pub use lesson::{Completion, Lesson, LessonFile, Localized, Part};
-pub use pishtar_signing::record::CollectionKey;
+pub use pishtar_signing::record::{CollectionKey, CollectionKeys};
 pub use publishers::{PathPrefix, Publisher, Publishers};
 pub use revoked::Revoked;
 pub use selection::{BadSelection, Selection};

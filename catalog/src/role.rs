@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pishtar_signing::record::CollectionKey;
+use pishtar_signing::record::CollectionKeys;
 use serde_json::{Map, Value};
 
 use crate::MINISTRY;
@@ -35,7 +35,7 @@ pub(crate) struct RoleContents {
     pub(crate) files: Vec<BlobHash>,
     pub(crate) lessons: Vec<Lesson>,
     pub(crate) problems: Vec<Problem>,
-    pub(crate) collection: Option<CollectionKey>,
+    pub(crate) collection: Option<CollectionKeys>,
     pub(crate) publishers: Publishers,
     pub(crate) revoked: Revoked,
 }

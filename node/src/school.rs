@@ -6,10 +6,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use pishtar_signing::record::CollectionSecret;
 
 use crate::{
     cli::DataArg,
-    ministry::{MinistryError, small},
+    ministry::{MinistryError, collection, small},
 };
 
 /// What a school does with its own lessons.
@@ -51,12 +52,54 @@ pub enum SchoolCommand {
         /// The lesson's id, for example shkolla-1/art-6-sq/our-village
         lesson: String,
     },
+    /// The keys that open the records of the school's learners, one for each term
+    #[command(subcommand)]
+    Collection(CollectionCommand),
     /// Say what is published and what expires when
     Status {
         /// The data folder
         #[command(flatten)]
         data: DataArg,
     },
+}
+
+/// What a school does with the keys that open its learners' records.
+#[derive(Debug, Clone, Subcommand)]
+pub enum CollectionCommand {
+    /// Begin a new term: from now on records are sealed to a new key
+    Rotate {
+        /// The data folder
+        #[command(flatten)]
+        data: DataArg,
+    },
+    /// Destroy the secret of an earlier term: nobody can open records sealed to it any more
+    Destroy {
+        /// The data folder
+        #[command(flatten)]
+        data: DataArg,
+        /// Which term, as `list` counts them
+        #[arg(long, value_name = "N")]
+        epoch: u32,
+    },
+    /// Which terms' keys lie here
+    List {
+        /// The data folder
+        #[command(flatten)]
+        data: DataArg,
+    },
+}
+
+/// The id of the school whose own node has this data folder.
+pub fn own_id(data: &Path) -> Option<String> {
+    small::id(&workshop(data))
+}
+
+/// The secrets with which the school's own node opens its learners' records, newest first.
+///
+/// # Errors
+/// [`MinistryError`] for a key file that is damaged.
+pub fn secrets(data: &Path) -> Result<Vec<CollectionSecret>, MinistryError> {
+    collection::secrets(&workshop(data).join("keys"))
 }
 
 /// Where a school's workshop lies in a data folder.
@@ -85,6 +128,15 @@ pub fn run(command: SchoolCommand) -> Result<(), MinistryError> {
         SchoolCommand::Withdraw { data, lesson } => {
             small::withdraw(&workshop(&data.data), &lesson, now)
         }
+        SchoolCommand::Collection(command) => match command {
+            CollectionCommand::Rotate { data } => {
+                small::rotate_collection(&workshop(&data.data), now)
+            }
+            CollectionCommand::Destroy { data, epoch } => {
+                small::destroy_collection(&workshop(&data.data), epoch)
+            }
+            CollectionCommand::List { data } => small::list_collection(&workshop(&data.data)),
+        },
         SchoolCommand::Status { data } => small::status(&workshop(&data.data), now),
     }?;
     println!("{}", said.trim_end());

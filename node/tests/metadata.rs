@@ -65,6 +65,7 @@ fn options(folder: &Path, name: &str) -> NodeOptions {
         up_bytes_per_second: None,
         sync_point: false,
         choose_from_lan: false,
+        school: None,
         network: "metadata".to_owned(),
     }
 }

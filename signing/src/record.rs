@@ -25,7 +25,10 @@ use ed25519_dalek::{Signature, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use self::collection::{CollectionKey, CollectionSecret, SealKey, SealSecret, SecretError};
+pub use self::collection::{
+    CollectionKey, CollectionKeys, CollectionSecret, EarlierAck, EarlierError, MAX_EARLIER,
+    SealKey, SealSecret, SecretError,
+};
 pub use self::seal::{LogSigner, OpenError, Opened, Recipients, SealError, Slot, capacity, seal};
 
 const VERSION: u8 = 1;

@@ -51,6 +51,9 @@ pub(super) struct RunArgs {
     /// Let any browser on the network choose what this device keeps, not only one on the device itself
     #[arg(long)]
     choose_from_lan: bool,
+    /// The school whose learners use this device, by its id: their work is sealed to it too (remembered)
+    #[arg(long, value_name = "ID")]
+    school: Option<String>,
     /// Nodes with another tag are not neighbours
     #[arg(long, value_name = "TAG", default_value = "pishtar", value_parser = parse_tag)]
     network: String,
@@ -74,6 +77,7 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<()> {
         up_bytes_per_second: args.up,
         sync_point: args.sync_point,
         choose_from_lan: args.choose_from_lan,
+        school: args.school,
         network: args.network,
     };
     init_log();

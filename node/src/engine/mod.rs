@@ -77,6 +77,8 @@ pub struct NodeOptions {
     pub sync_point: bool,
     /// Whether any browser may choose what is kept, not only one on this device.
     pub choose_from_lan: bool,
+    /// The school that the device belongs to, by publisher id; `None`: as it was.
+    pub school: Option<String>,
     /// Network tag.
     pub network: String,
 }

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use pishtar_catalog::{Catalog, MINISTRY};
+use pishtar_catalog::{Catalog, CollectionKeys, MINISTRY};
 use pishtar_mesh::{Config, Input, Mesh, PublisherId, Restored, records::SetKind, wire};
 use pishtar_signing::{
     client::{MetaFile, TrustError, TrustedSet},
@@ -251,13 +251,21 @@ fn load_settings(data: &Path, options: &NodeOptions) -> Result<Settings, StartEr
         choices.rules.clone_from(&options.follow);
         settings.replace(choices)?;
     }
+    if options.school.is_some() {
+        settings.set_school(options.school.clone())?;
+    }
     Ok(settings)
 }
 
-/// Acknowledgements count only when the ministry's current collection key signed them.
+/// Acknowledgements count only when the ministry's collection key of this term or of one that its metadata still names
+/// signed them.
 pub(super) fn set_ack_key(records: &RecordStore, mesh: &Mesh) {
-    let key = mesh.catalog().collection_key(MINISTRY);
-    records.set_ack_keys(key.into_iter().map(|key| key.ack).collect());
+    let keys = mesh.catalog().collection_keys(MINISTRY);
+    records.set_ack_keys(
+        keys.into_iter()
+            .flat_map(CollectionKeys::ack_keys)
+            .collect(),
+    );
 }
 
 /// Number of records, and one digest over records and acknowledgements: both travel by exchange.

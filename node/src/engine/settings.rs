@@ -17,6 +17,7 @@ use crate::store::trust::{TrustStoreError, replace_file};
 pub(crate) struct Settings {
     file: PathBuf,
     choices: Choices,
+    school: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -31,6 +32,9 @@ struct OnDisk {
     leave_out: Vec<String>,
     #[serde(default)]
     pinned: Vec<String>,
+    /// The school that the device belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    school: Option<String>,
 }
 
 /// Why the settings cannot be read.
@@ -67,6 +71,7 @@ impl Settings {
                 return Ok(Self {
                     file,
                     choices: Choices::default(),
+                    school: None,
                 });
             }
             Err(cause) => return Err(SettingsError::Read { file, cause }),
@@ -91,7 +96,11 @@ impl Settings {
             left_out: lessons(&on_disk.leave_out)?,
             pinned: lessons(&on_disk.pinned)?,
         };
-        Ok(Self { file, choices })
+        Ok(Self {
+            file,
+            choices,
+            school: on_disk.school,
+        })
     }
 
     /// What was chosen.
@@ -104,17 +113,37 @@ impl Settings {
     /// # Errors
     /// What the disk said; the old choice stays.
     pub(crate) fn replace(&mut self, choices: Choices) -> Result<(), TrustStoreError> {
+        self.write(&choices, self.school.clone())?;
+        self.choices = choices;
+        Ok(())
+    }
+
+    /// The school that the device belongs to, by publisher id.
+    pub(crate) fn school(&self) -> Option<&str> {
+        self.school.as_deref()
+    }
+
+    /// Says which school the device belongs to, durably.
+    ///
+    /// # Errors
+    /// What the disk said; the old school stays.
+    pub(crate) fn set_school(&mut self, school: Option<String>) -> Result<(), TrustStoreError> {
+        self.write(&self.choices, school.clone())?;
+        self.school = school;
+        Ok(())
+    }
+
+    fn write(&self, choices: &Choices, school: Option<String>) -> Result<(), TrustStoreError> {
         let lessons = |ids: &BTreeSet<LessonId>| ids.iter().map(ToString::to_string).collect();
         let on_disk = OnDisk {
             follow: choices.rules.iter().map(ToString::to_string).collect(),
             keep: lessons(&choices.kept),
             leave_out: lessons(&choices.left_out),
             pinned: lessons(&choices.pinned),
+            school,
         };
         let bytes = serde_json::to_vec_pretty(&on_disk).expect("settings hold only strings");
-        replace_file(&self.file, &bytes)?;
-        self.choices = choices;
-        Ok(())
+        replace_file(&self.file, &bytes)
     }
 }
 
@@ -135,7 +164,13 @@ mod tests {
         choices.follow(lesson("kept"));
         choices.unfollow(lesson("left-out"));
         choices.pin(lesson("pinned"));
+        settings.set_school(Some("shkolla-1".into())).unwrap();
         settings.replace(choices.clone()).unwrap();
+        assert_eq!(
+            Settings::load(dir.path()).unwrap().school(),
+            Some("shkolla-1"),
+            "another choice keeps it"
+        );
         assert_eq!(*Settings::load(dir.path()).unwrap().choices(), choices);
         fs::write(dir.path().join("settings.json"), br#"{"follow": ["all"]}"#).unwrap();
         let old = Settings::load(dir.path()).unwrap();

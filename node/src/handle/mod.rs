@@ -10,9 +10,8 @@ use std::{
     },
 };
 
-use pishtar_catalog::{BlobHash, Lesson, LessonId, Localized, MINISTRY};
+use pishtar_catalog::{BlobHash, Lesson, LessonId, Localized};
 use pishtar_mesh::{DemandId, Input, Mesh, learner::LearnerEvent};
-use pishtar_signing::record::Recipients;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -38,6 +37,7 @@ mod choose;
 mod event_log;
 mod open_file;
 mod publishers;
+mod school;
 pub mod status;
 
 pub use choose::{Change, Choice, ChooseError, Chosen, Keeping, Sizes};
@@ -333,17 +333,7 @@ impl Handle {
     /// [`SaveError`]; then nothing counts as saved.
     pub async fn save_events(&self, events: Vec<LearnerEvent>) -> Result<Saved, SaveError> {
         let records = self.shared.records.clone();
-        let key = self
-            .shared
-            .mesh()
-            .catalog()
-            .collection_key(MINISTRY)
-            .cloned()
-            .ok_or(SaveError::NoCollectionKey)?;
-        let to = Recipients {
-            school: None,
-            ministry: key,
-        };
+        let to = self.recipients()?;
         let saved = records
             .append(events, to, self.shared.clock.now().wall)
             .await?;

@@ -54,6 +54,23 @@ pub enum MinistryError {
         /// What there is.
         known: String,
     },
+    /// A term's secret that is not here.
+    #[error(
+        "no secret of epoch {epoch} lies here: `collection list` names those that do; if it is on a stick, destroy it there"
+    )]
+    NoEpoch {
+        /// As written.
+        epoch: u32,
+    },
+    /// A term's secret that is still needed.
+    #[error(
+        "records are still sealed to epoch {epoch}: rotate the collection key, sign and publish, and destroy the old secret when the \
+         term's records have come in"
+    )]
+    EpochInUse {
+        /// As written.
+        epoch: u32,
+    },
     /// A key file that cannot be used.
     #[error("{path} is not a key that can be used: {reason}")]
     Key {
@@ -208,6 +225,8 @@ impl MinistryError {
                 | MinistryError::UnknownLesson { .. }
                 | MinistryError::UnknownRole { .. }
                 | MinistryError::WhichKey { .. }
+                | MinistryError::NoEpoch { .. }
+                | MinistryError::EpochInUse { .. }
                 | MinistryError::Rotation { .. }
                 | MinistryError::NewPassphrase(_)
                 | MinistryError::NoCeremony(_)

@@ -6,12 +6,11 @@ use std::path::Path;
 use pishtar_catalog::{MINISTRY, PathPrefix};
 use pishtar_signing::UnixSeconds;
 use pishtar_signing::key::SigningKey;
-use pishtar_signing::metadata::{TargetFile, TargetPath};
-use pishtar_signing::record::CollectionKey;
+use pishtar_signing::record::CollectionKeys;
 use pishtar_signing::repository::{NewRepository, Repository, Signatories};
 
+use super::collection;
 use super::error::MinistryError;
-use super::inline;
 use super::keys::{self, PassphraseArgs, Passphrases};
 use super::publisher::PublisherError;
 use super::roles::{OFFLINE_LIFETIME, Staged};
@@ -79,20 +78,13 @@ pub(super) fn init(
     };
     let mut repository = Repository::create_at(new, now)?;
     if publisher == MINISTRY {
-        let collection = keys::create_collection(&keys_dir, 1, lock)?;
-        let (path, file) = store_collection(&workshop, &collection.public())?;
+        let secret = keys::create_collection(&keys_dir, 1, lock)?;
+        let keys = CollectionKeys::first(secret.public());
+        let (path, file) = collection::store(&workshop, &keys)?;
         repository.edit_targets(expires, |targets| drop(targets.insert(path, file)))?;
     }
     Staged::new(&workshop, repository).save()?;
     Ok(words(&workshop))
-}
-
-/// Stores the collection key's public half: a target that any TUF client can fetch, its text repeated inline for nodes.
-pub(super) fn store_collection(
-    workshop: &Workshop,
-    key: &CollectionKey,
-) -> Result<(TargetPath, TargetFile), MinistryError> {
-    inline::store(workshop, "collection.json", "collection", key)
 }
 
 fn words(workshop: &Workshop) -> String {

@@ -7,6 +7,7 @@
 mod add;
 mod ceremony;
 mod clean;
+pub(crate) mod collection;
 mod device;
 mod error;
 mod files;
@@ -33,6 +34,7 @@ use pishtar_catalog::MINISTRY;
 use pishtar_signing::UnixSeconds;
 
 pub use ceremony::{CeremonyCommand, CeremonySignArgs};
+pub use collection::CollectionCommand;
 pub use device::DeviceCommand;
 pub use error::MinistryError;
 pub use init::NewKeysArgs;
@@ -139,6 +141,9 @@ pub enum MinistryCommand {
     /// Lost devices
     #[command(subcommand)]
     Device(DeviceCommand),
+    /// Keys that open learners' records, one for each term
+    #[command(subcommand)]
+    Collection(CollectionCommand),
     /// Say what is signed, what waits, and what expires when
     Status {
         /// The folder of the workshop
@@ -202,6 +207,7 @@ pub fn run(command: MinistryCommand) -> Result<(), MinistryError> {
         MinistryCommand::Ceremony(command) => ceremony::run(command, now),
         MinistryCommand::Publisher(command) => publisher::run(command, now),
         MinistryCommand::Device(command) => device::run(command, now),
+        MinistryCommand::Collection(command) => collection::run(command),
         MinistryCommand::Status { dir, all, json } => {
             let form = match (json, all) {
                 (true, _) => status::Form::Json,

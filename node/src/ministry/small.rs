@@ -7,16 +7,17 @@ use pishtar_catalog::Publisher;
 use pishtar_signing::UnixSeconds;
 use pishtar_signing::repository::{NewRepository, Repository, Signatories};
 
+use super::collection::Lock;
 use super::error::MinistryError;
 use super::files::Storing;
-use super::keys::FoundKey;
+use super::keys::{FoundKey, PassphraseArgs};
 use super::publish::Extent;
 use super::publisher::{PublisherError, names};
 use super::roles::{OFFLINE_LIFETIME, Staged};
 use super::sign::SignArgs;
 use super::status::Form;
 use super::workshop::{CourseKeys, Workshop, create_dir, write_atomic};
-use super::{add, keys, publish, sign, status, withdraw};
+use super::{add, collection, keys, publish, sign, status, withdraw};
 
 /// The one key's name.
 const KEY: &str = "school";
@@ -58,6 +59,7 @@ pub(crate) fn init(
     let workshop = Workshop::create(dir, id, CourseKeys::of(&one()), known)?;
     Staged::new(&workshop, repository).save()?;
     drop(workshop);
+    collection::ensure(dir, now)?;
     sign_and_publish(dir, now)?;
     let root = dir.join(FIRST_ROOT);
     let root = match to {
@@ -98,6 +100,7 @@ pub(crate) fn publish(
     now: UnixSeconds,
 ) -> Result<String, MinistryError> {
     must_be_there(dir)?;
+    collection::ensure(dir, now)?;
     let added = add::add(dir, from, table, Storing::Copy, now)?;
     let added = added.split("\nNext:").next().unwrap_or_default();
     Ok(format!("{added}\n{}", sign_and_publish(dir, now)?))
@@ -115,6 +118,46 @@ pub(crate) fn withdraw(
         "{lesson} is withdrawn.\n{}",
         sign_and_publish(dir, now)?
     ))
+}
+
+/// A new term's key for learners' records, published at once.
+pub(crate) fn rotate_collection(dir: &Path, now: UnixSeconds) -> Result<String, MinistryError> {
+    must_be_there(dir)?;
+    let workshop = Workshop::open(dir)?;
+    let lock = Lock {
+        always: false,
+        passphrase: &PassphraseArgs::default(),
+    };
+    let epoch = collection::renew(&mut Staged::load(&workshop)?, &lock, now)?;
+    drop(workshop);
+    Ok(format!(
+        "The key for learners' records is new: epoch {epoch}. Devices that have heard of it seal to it; the old one stays here until \
+         pishtar school collection destroy --epoch {}.\n{}",
+        epoch - 1,
+        sign_and_publish(dir, now)?
+    ))
+}
+
+/// Destroys the secret of an earlier term.
+pub(crate) fn destroy_collection(dir: &Path, epoch: u32) -> Result<String, MinistryError> {
+    must_be_there(dir)?;
+    collection::destroy(dir, epoch)
+}
+
+/// Which terms' keys lie here.
+pub(crate) fn list_collection(dir: &Path) -> Result<String, MinistryError> {
+    must_be_there(dir)?;
+    collection::list(dir)
+}
+
+/// The id of the school whose workshop this is.
+pub(crate) fn id(dir: &Path) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Id {
+        publisher: String,
+    }
+    let json = std::fs::read(dir.join("workshop.json")).ok()?;
+    Some(serde_json::from_slice::<Id>(&json).ok()?.publisher)
 }
 
 /// What expires when.

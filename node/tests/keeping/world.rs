@@ -92,6 +92,7 @@ impl World {
             up_bytes_per_second: None,
             sync_point: false,
             choose_from_lan: false,
+            school: None,
             network: "keeping".to_owned(),
         }
     }

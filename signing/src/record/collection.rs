@@ -1,4 +1,4 @@
-//! The keys that records are sealed to, and the secret file of the ministry's collector.
+//! The keys that records are sealed to, one for each term, and the secret file that opens them.
 
 use std::fmt;
 
@@ -59,7 +59,7 @@ impl SealSecret {
     }
 }
 
-/// The ministry's collection key, as its signed metadata names it (`ministry/collection.json`).
+/// The collection key of the ministry or of a school for one term.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CollectionKey {
     /// Counts the keys; a new one each term.
@@ -68,6 +68,117 @@ pub struct CollectionKey {
     pub seal: SealKey,
     /// Acknowledgements are signed by it.
     pub ack: AckKey,
+}
+
+/// Most earlier terms whose acknowledgements a publisher's metadata may still vouch for: two years of terms.
+pub const MAX_EARLIER: usize = 8;
+
+/// Who signed acknowledgements in an earlier term.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarlierAck {
+    /// The term's epoch.
+    pub epoch: u32,
+    /// Its acknowledgement key.
+    pub ack: AckKey,
+}
+
+/// What a publisher's signed metadata says about its collection keys: the text of `<publisher>/collection.json`, of the
+/// ministry and of a school alike.
+///
+/// New records are sealed to `current` alone. The secrets of earlier terms may be destroyed; what they once acknowledged
+/// still frees carriers that hear of it late. Always true: every earlier epoch is lower than the one after it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "CollectionKeysText")]
+pub struct CollectionKeys {
+    #[serde(flatten)]
+    current: CollectionKey,
+    /// Newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    earlier: Vec<EarlierAck>,
+}
+
+#[derive(Deserialize)]
+struct CollectionKeysText {
+    #[serde(flatten)]
+    current: CollectionKey,
+    #[serde(default)]
+    earlier: Vec<EarlierAck>,
+}
+
+/// Why a list of earlier keys is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum EarlierError {
+    /// Too many.
+    #[error("{0} earlier acknowledgement keys are named; at most {MAX_EARLIER} count")]
+    TooMany(usize),
+    /// Epochs do not fall.
+    #[error("the earlier epoch {0} is not lower than the one before it")]
+    Order(u32),
+}
+
+impl TryFrom<CollectionKeysText> for CollectionKeys {
+    type Error = EarlierError;
+
+    fn try_from(text: CollectionKeysText) -> Result<Self, EarlierError> {
+        if text.earlier.len() > MAX_EARLIER {
+            return Err(EarlierError::TooMany(text.earlier.len()));
+        }
+        let mut last = text.current.epoch;
+        for key in &text.earlier {
+            if key.epoch >= last {
+                return Err(EarlierError::Order(key.epoch));
+            }
+            last = key.epoch;
+        }
+        Ok(Self {
+            current: text.current,
+            earlier: text.earlier,
+        })
+    }
+}
+
+impl CollectionKeys {
+    /// A publisher's first key.
+    pub fn first(key: CollectionKey) -> Self {
+        Self {
+            current: key,
+            earlier: Vec::new(),
+        }
+    }
+
+    /// A new term: `next` takes over, and what the present key acknowledged still counts. The oldest of more than
+    /// [`MAX_EARLIER`] is forgotten.
+    ///
+    /// # Panics
+    /// When `next` has no higher epoch; whoever makes the key counts up.
+    #[must_use]
+    pub fn followed_by(&self, next: CollectionKey) -> Self {
+        assert!(next.epoch > self.current.epoch, "epochs only rise");
+        let present = EarlierAck {
+            epoch: self.current.epoch,
+            ack: self.current.ack,
+        };
+        let earlier = std::iter::once(present).chain(self.earlier.iter().copied());
+        Self {
+            current: next,
+            earlier: earlier.take(MAX_EARLIER).collect(),
+        }
+    }
+
+    /// The key that new records are sealed to.
+    pub fn current(&self) -> &CollectionKey {
+        &self.current
+    }
+
+    /// Earlier acknowledgement keys, newest first.
+    pub fn earlier(&self) -> &[EarlierAck] {
+        &self.earlier
+    }
+
+    /// Every key whose acknowledgements count, the current one first.
+    pub fn ack_keys(&self) -> impl Iterator<Item = AckKey> {
+        std::iter::once(self.current.ack).chain(self.earlier.iter().map(|key| key.ack))
+    }
 }
 
 /// Why a collection secret cannot be read.

@@ -153,3 +153,39 @@ fn golden_record() {
         "846ff7d57ebe6eb21e43d07e37f23ad7773f226542e29b44a5d2c4bc67b6234d"
     );
 }
+
+#[test]
+fn keys_of_earlier_terms_are_few_and_older() {
+    let term = |epoch: u32| {
+        CollectionSecret::generate(epoch, &mut ChaCha20Rng::from_seed([epoch as u8; 32]))
+    };
+    let mut keys = CollectionKeys::first(term(1).public());
+    assert!(!serde_json::to_string(&keys).unwrap().contains("earlier"));
+    for epoch in 2..=12 {
+        keys = keys.followed_by(term(epoch).public());
+    }
+    assert_eq!(keys.current().epoch, 12);
+    let epochs: Vec<u32> = keys.earlier().iter().map(|key| key.epoch).collect();
+    assert_eq!(epochs, [11, 10, 9, 8, 7, 6, 5, 4]);
+    assert_eq!(keys.ack_keys().nth(1), Some(term(11).public().ack));
+
+    let text = serde_json::to_value(&keys).unwrap();
+    assert_eq!(
+        serde_json::from_value::<CollectionKeys>(text.clone()).unwrap(),
+        keys
+    );
+    let refused = |epochs: &[u32]| {
+        let mut text = text.clone();
+        let ack = &text["ack"].clone();
+        text["earlier"] = epochs
+            .iter()
+            .map(|epoch| serde_json::json!({"epoch": epoch, "ack": ack}))
+            .collect();
+        serde_json::from_value::<CollectionKeys>(text)
+            .unwrap_err()
+            .to_string()
+    };
+    assert!(refused(&[12]).contains("epoch 12 is not lower"));
+    assert!(refused(&[5, 7]).contains("epoch 7 is not lower"));
+    assert!(refused(&[9, 8, 7, 6, 5, 4, 3, 2, 1]).contains("at most 8"));
+}

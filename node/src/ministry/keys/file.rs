@@ -264,14 +264,13 @@ fn open_collection_with(
     CollectionSecret::from_json(&secret).map_err(|e| unusable(path, e.to_string()))
 }
 
-/// The epoch of the collection key, for which no passphrase is needed.
-pub(in super::super) fn collection_epoch(keys: &Path) -> Result<u32, MinistryError> {
-    let path = keys.join(COLLECTION);
-    let bytes = read_secret(&path)?;
+/// The epoch of a collection key's file, for which no passphrase is needed.
+pub(in super::super) fn collection_epoch(path: &Path) -> Result<u32, MinistryError> {
+    let bytes = read_secret(path)?;
     if let Ok(file) = serde_json::from_slice::<LockedCollection>(&bytes) {
         return Ok(file.epoch);
     }
-    let secret = CollectionSecret::from_json(&bytes).map_err(|e| unusable(&path, e.to_string()))?;
+    let secret = CollectionSecret::from_json(&bytes).map_err(|e| unusable(path, e.to_string()))?;
     Ok(secret.epoch())
 }
 

@@ -105,7 +105,10 @@ fn locks_are_put_on_changed_and_taken_off() {
         FoundKey::read(&signing).unwrap().public.id(),
         plain.public().id()
     );
-    assert_eq!(collection_epoch(folder.path()).unwrap(), collection.epoch());
+    assert_eq!(
+        collection_epoch(&folder.path().join(COLLECTION)).unwrap(),
+        collection.epoch()
+    );
 }
 
 #[test]

@@ -9,15 +9,16 @@ use pishtar_signing::client::MetaRole;
 use pishtar_signing::key::{KeyId, PublicKey};
 use pishtar_signing::repository::Signatories;
 
+use super::collection::{self, Lock};
 use super::error::MinistryError;
-use super::init::store_collection;
-use super::keys::{self, COLLECTION, FoundKey, PassphraseArgs, Passphrases, Ring};
+use super::keys::{FoundKey, PassphraseArgs, Ring};
 use super::roles::{OFFLINE_LIFETIME, Staged};
 use super::workshop::{About, CourseKeys, Workshop};
 
 mod plan;
 
-use plan::{Before, retire};
+use plan::Before;
+pub(super) use plan::retire;
 
 const COURSES: &str = "courses";
 /// Public keys are small; whatever is larger is something else.
@@ -57,7 +58,11 @@ pub struct RotateArgs {
 pub(super) fn rotate(args: &RotateArgs, now: UnixSeconds) -> Result<String, MinistryError> {
     let workshop = Workshop::open(&args.dir)?;
     if args.role == "collection" {
-        return rotate_collection(workshop, args, now);
+        let lock = Lock {
+            always: args.encrypt_keys,
+            passphrase: &args.passphrase,
+        };
+        return collection::rotate(&workshop, &lock, now);
     }
     let mut staged = Staged::load(&workshop)?;
     let ring = Ring::load(&workshop)?;
@@ -169,36 +174,6 @@ pub(super) fn read_public(file: &Path) -> Result<(PublicKey, bool), MinistryErro
             .map_err(unusable);
     }
     FoundKey::read(file).map(|key| (key.public, false))
-}
-
-fn rotate_collection(
-    workshop: Workshop,
-    args: &RotateArgs,
-    now: UnixSeconds,
-) -> Result<String, MinistryError> {
-    let mut staged = Staged::load(&workshop)?;
-    let epoch = keys::collection_epoch(&workshop.keys())?;
-    let was_locked = keys::is_locked(&workshop.keys().join(COLLECTION))?;
-    let lock = match args.encrypt_keys || was_locked {
-        true => Some(Passphrases::new(&args.passphrase)?.choose()?),
-        false => None,
-    };
-    retire(&workshop, "collection")?;
-    let lock = lock.as_ref().map(|text| text.as_str());
-    let secret = keys::create_collection(&workshop.keys(), epoch + 1, lock)?;
-    let (path, file) = store_collection(&workshop, &secret.public())?;
-    staged
-        .repository
-        .edit_targets(now + OFFLINE_LIFETIME, |targets| {
-            drop(targets.insert(path, file))
-        })?;
-    staged.save()?;
-    let dir = workshop.shown();
-    Ok(format!(
-        "The collection key is new: epoch {}. The old one lies in {dir}/keys/retired: keep it until no school sends records sealed to it.\n\
-         Next: pishtar ministry sign {dir}, then pishtar ministry publish {dir}",
-        epoch + 1
-    ))
 }
 
 fn words(workshop: &Workshop, role: &str, said: &str, to: &Signatories) -> String {

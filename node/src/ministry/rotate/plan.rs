@@ -230,7 +230,7 @@ impl Before<'_> {
 }
 
 /// Moves a key's file out of use without destroying it; says whether there was one.
-pub(super) fn retire(workshop: &Workshop, name: &str) -> Result<bool, MinistryError> {
+pub(in super::super) fn retire(workshop: &Workshop, name: &str) -> Result<bool, MinistryError> {
     let path = workshop.keys().join(format!("{name}.json"));
     if !path.exists() {
         return Ok(false);
