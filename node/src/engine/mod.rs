@@ -298,6 +298,7 @@ impl Engine {
             }
             NetEvent::Hint { peer, bytes } => {
                 if let Ok(message) = wire::decode::<wire::HintMessage>(&bytes) {
+                    tracing::debug!(hint = ?message.hint, "heard a hint");
                     self.feed(Input::HintHeard {
                         peer,
                         hint: message.hint,
@@ -360,6 +361,7 @@ impl Engine {
     }
 
     fn publish_hint(&self, hint: Hint) {
+        tracing::debug!(?hint, "tells a hint");
         if let Ok(bytes) = wire::encode(&wire::HintMessage { hint }) {
             self.shared.net.publish_hint(bytes);
         }

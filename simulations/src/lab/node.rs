@@ -50,6 +50,19 @@ impl Node {
     /// # Errors
     /// [`LabError::Timeout`] with the end of its log when it does not answer within 30 s.
     pub fn start(host: &Host, data: &Path, arguments: &[&str]) -> Result<Self, LabError> {
+        Self::start_with(host, data, arguments, &[])
+    }
+
+    /// The same with variables in its environment, such as `PISHTAR_LOG`.
+    ///
+    /// # Errors
+    /// As [`Node::start`].
+    pub fn start_with(
+        host: &Host,
+        data: &Path,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Result<Self, LabError> {
         let log = data.with_extension("log");
         let file = File::options().create(true).append(true).open(&log);
         let file = file.map_err(|source| LabError::Io {
@@ -65,6 +78,7 @@ impl Node {
             .args(["run", "--data"])
             .arg(data)
             .args(arguments)
+            .envs(environment.iter().copied())
             .stdout(file)
             .stderr(copy);
         let child = command.spawn().map_err(|source| LabError::Io {
@@ -121,6 +135,18 @@ impl Node {
             Ok(status) if ready(&status) => Ok(status),
             Ok(status) => Err(status.to_string()),
             Err(error) => Err(error.to_string()),
+        })
+    }
+
+    /// All that the node logged so far.
+    ///
+    /// # Errors
+    /// [`LabError::Io`] when its log cannot be read.
+    pub fn log(&self) -> Result<String, LabError> {
+        let log = self.data.with_extension("log");
+        fs::read_to_string(&log).map_err(|source| LabError::Io {
+            what: log.display().to_string(),
+            source,
         })
     }
 
