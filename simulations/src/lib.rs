@@ -8,5 +8,6 @@
     )
 )]
 pub mod bench;
+pub mod calibration;
 pub mod lab;
 pub mod sim;
