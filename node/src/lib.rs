@@ -8,6 +8,7 @@ pub mod engine;
 pub mod handle;
 pub mod ministry;
 pub mod net;
+pub mod people;
 pub mod school;
 pub mod search;
 pub mod store;

@@ -8,8 +8,10 @@ pub mod client;
 pub mod key;
 pub mod locked;
 pub mod metadata;
+pub mod people;
 pub mod record;
 pub mod repository;
+pub mod rest;
 
 #[cfg(test)]
 mod fixture;

@@ -20,6 +20,7 @@ pub mod learner;
 mod ledger;
 mod mesh;
 mod peers;
+pub mod people;
 pub mod ranges;
 pub mod records;
 mod spread;

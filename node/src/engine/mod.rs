@@ -142,6 +142,7 @@ pub async fn start(options: NodeOptions) -> Result<Node, StartError> {
         net: opened.net,
         blobs: opened.blobs,
         records: opened.records,
+        people: opened.people,
         search: opened.search,
         index: opened.index,
         trust: opened.trust,

@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     net::{NetConfig, NetError, NetEvent, NetHandle, Network, NodeKey},
+    people::{People, StoreError as PeopleStoreError},
     search::Search,
     store::{
         blobs::BlobStore,
@@ -135,6 +136,9 @@ pub enum StartError {
         /// What is wrong.
         cause: String,
     },
+    /// The book of people cannot be opened.
+    #[error(transparent)]
+    People(#[from] PeopleStoreError),
     /// The network does not start.
     #[error(transparent)]
     Net(#[from] NetError),
@@ -158,6 +162,7 @@ pub(super) struct Opened {
     pub(super) net_events: mpsc::Receiver<NetEvent>,
     pub(super) blobs: BlobStore,
     pub(super) records: RecordStore,
+    pub(super) people: People,
     pub(super) search: Search,
     pub(super) index: Index,
     pub(super) trust: TrustStore,
@@ -190,6 +195,7 @@ pub(super) async fn open(options: &NodeOptions, clock: Clock) -> Result<Opened, 
     let records_file = data.join("records.redb");
     let records = RecordStore::open(&records_file, RecordOptions::default())
         .map_err(|error| store_error("record", &records_file, error.to_string()))?;
+    let people = People::open(&data, records.device())?;
     let mut config = Config::new(key.node_id(), random_seed(&data)?);
     config.built = BUILT;
     config.quota_bytes = options.quota_bytes;
@@ -237,6 +243,7 @@ pub(super) async fn open(options: &NodeOptions, clock: Clock) -> Result<Opened, 
         net_events,
         blobs,
         records,
+        people,
         search,
         index,
         trust,

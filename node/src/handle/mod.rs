@@ -23,6 +23,7 @@ use crate::{
         settings::Settings,
     },
     net::{NetHandle, ids},
+    people::People,
     search::Search,
     store::{
         blobs::BlobStore,
@@ -61,6 +62,7 @@ pub(crate) struct Shared {
     pub(crate) net: NetHandle,
     pub(crate) blobs: BlobStore,
     pub(crate) records: RecordStore,
+    pub(crate) people: People,
     pub(crate) search: Search,
     pub(crate) index: Index,
     pub(crate) trust: TrustStore,
@@ -153,6 +155,11 @@ pub enum WhyError {
 impl Handle {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self { shared }
+    }
+
+    /// The people whom this node knows: a school's classes and learners, a family's cards.
+    pub fn people(&self) -> &People {
+        &self.shared.people
     }
 
     /// The node in one page.

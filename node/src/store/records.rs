@@ -20,7 +20,7 @@ use std::{
 };
 
 use pishtar_mesh::{
-    learner::{LearnerEvent, PayloadError, pack_events},
+    learner::{DeviceId, LearnerEvent, PayloadError, pack_events},
     records::{SetDigest, SetKind, Snapshot, Stored},
 };
 use pishtar_signing::{
@@ -143,6 +143,8 @@ struct Shared {
     database: RwLock<Option<Database>>,
     index: Mutex<Index>,
     ack_keys: Mutex<Vec<AckKey>>,
+    /// This device, as its records name it inside the seal.
+    device: DeviceId,
     changed: watch::Sender<u64>,
 }
 
@@ -169,6 +171,7 @@ impl RecordStore {
             database: RwLock::new(Some(database)),
             index: Mutex::new(index),
             ack_keys: Mutex::new(Vec::new()),
+            device: own.device(),
             changed: watch::Sender::new(0),
         });
         let (jobs, queue) = mpsc::channel(QUEUE_JOBS);
@@ -181,6 +184,11 @@ impl RecordStore {
                 source,
             })?;
         Ok(Self { shared, jobs })
+    }
+
+    /// This device, as its records name it inside the seal and nowhere else.
+    pub fn device(&self) -> DeviceId {
+        self.shared.device
     }
 
     /// Acknowledgements count only when one of these keys signed them; from verified metadata.
@@ -198,7 +206,21 @@ impl RecordStore {
         to: Recipients,
         now: i64,
     ) -> Result<Saved, SaveError> {
-        let (job, answer) = append_job(&events, to, now)?;
+        self.append_payloads(pack_events(&events)?, to, now).await
+    }
+
+    /// Seals contents that are packed already, one record for each, and returns when they are on disk. A content that
+    /// fits no record is refused by [`SaveError::Seal`].
+    ///
+    /// # Errors
+    /// [`SaveError`]; nothing is saved then.
+    pub async fn append_payloads(
+        &self,
+        payloads: Vec<Vec<u8>>,
+        to: Recipients,
+        now: i64,
+    ) -> Result<Saved, SaveError> {
+        let (job, answer) = append_job(payloads, to, now);
         self.jobs.send(job).await.map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
     }
@@ -216,7 +238,7 @@ impl RecordStore {
         to: Recipients,
         now: i64,
     ) -> Result<Saved, SaveError> {
-        let (job, answer) = append_job(events, to, now)?;
+        let (job, answer) = append_job(pack_events(events)?, to, now);
         self.jobs.blocking_send(job).map_err(|_| closed())?;
         answer.blocking_recv().map_err(|_| closed())?
     }
@@ -313,11 +335,10 @@ impl RecordStore {
 }
 
 fn append_job(
-    events: &[LearnerEvent],
+    payloads: Vec<Vec<u8>>,
     to: Recipients,
     now: i64,
-) -> Result<(Job, oneshot::Receiver<Result<Saved, SaveError>>), SaveError> {
-    let payloads = pack_events(events)?;
+) -> (Job, oneshot::Receiver<Result<Saved, SaveError>>) {
     let (reply, answer) = oneshot::channel();
     let job = Job::Append {
         payloads,
@@ -325,7 +346,7 @@ fn append_job(
         now,
         reply,
     };
-    Ok((job, answer))
+    (job, answer)
 }
 
 fn closed() -> StoreFault {

@@ -1,10 +1,10 @@
 //! A lesson as the lists show it, with its texts in the reader's language.
 
 use pishtar_catalog::{Lesson, LessonFile, Localized, Part};
+use pishtar_mesh::people::to_latin;
 
 use super::{
     locale::{Lang, Texts},
-    transliterate::to_latin,
     url, words,
 };
 use crate::handle::LessonView;

@@ -10,13 +10,13 @@ use axum::{
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use pishtar_catalog::BlobHash;
+use pishtar_mesh::people::to_latin;
 
 use super::{
     backend::{Backend, FileReader},
     errors::Trouble,
     page::Page,
     range::{Wanted, wanted},
-    transliterate::to_latin,
 };
 
 /// Media types that a browser may show inside our pages. Anything else, HTML and SVG above all, is

@@ -6,9 +6,8 @@ use std::{
 };
 
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent::FluentBundle};
+use pishtar_mesh::people::to_latin;
 use unic_langid::LanguageIdentifier;
-
-use super::transliterate::to_latin;
 
 /// A language (and script) the pages are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

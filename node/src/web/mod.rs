@@ -37,7 +37,6 @@ mod testing;
 mod tests;
 #[cfg(test)]
 mod tests_keep;
-mod transliterate;
 mod url;
 mod words;
 

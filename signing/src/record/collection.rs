@@ -265,6 +265,12 @@ impl CollectionSecret {
         &self.seal_secret
     }
 
+    /// Signs what is no acknowledgement; the caller begins it with what it is.
+    pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
+        let secret = SigningKey::from_bytes(&self.ack_secret);
+        ed25519_dalek::Signer::sign(&secret, message).to_bytes()
+    }
+
     /// Signs that records 1 to `up_to` of `log_key` are durably collected; `hour` is the collector's clock in hours
     /// since 1970.
     pub fn acknowledge(&self, hour: u32, log_key: LogKey, up_to: u64) -> Ack {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use pishtar_mesh::learner::DeviceId;
 use pishtar_signing::{ack::Ack, record::LogSigner};
 use rand_core::CryptoRng;
 use redb::{
@@ -55,6 +56,11 @@ impl Own {
         };
         rng.fill_bytes(&mut own.device_seed);
         own
+    }
+
+    pub(super) fn device(&self) -> DeviceId {
+        let key = ed25519_dalek::SigningKey::from_bytes(&self.device_seed);
+        DeviceId(key.verifying_key().to_bytes())
     }
 
     pub(super) fn signer(&self) -> LogSigner {

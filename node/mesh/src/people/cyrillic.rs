@@ -4,7 +4,7 @@
 ///
 /// The direction is exact: every Cyrillic letter has one Latin spelling. Of the digraphs' capitals
 /// `Lj`, `Nj`, `Dž` the all-capital form is taken when the word goes on, or came, in capitals.
-pub(crate) fn to_latin(text: &str) -> String {
+pub fn to_latin(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut before = None;
     let mut letters = text.chars().peekable();

@@ -1,0 +1,155 @@
+//! Everything that is held on a learner: shown, and forgotten.
+
+use std::collections::BTreeSet;
+
+use pishtar_mesh::{
+    learner::LearnerId,
+    people::{PeopleMessage, Statement},
+};
+use serde_json::{Value, json};
+
+use super::{
+    People, PeopleError,
+    book::{Book, Outgoing, Place},
+};
+
+impl People {
+    /// All that this node holds on a learner, for the learner (threat P6). A card's secret is not in it: whoever reads the
+    /// export could work in the learner's name.
+    ///
+    /// # Errors
+    /// [`PeopleError::Revoked`], [`PeopleError::NoLearner`].
+    pub fn export(&self, id: &LearnerId) -> Result<Value, PeopleError> {
+        let learner = self.learner(id)?;
+        let assignments = self.assignments_for(id)?;
+        let state = self.read()?;
+        let book = &state.book;
+        let ids = book.same(id);
+        let mut reports = Vec::new();
+        for id in &ids {
+            for (lesson, device, row) in book.work_of(id) {
+                reports.push(json!({
+                    "id": id,
+                    "lesson": lesson,
+                    "device": device,
+                    "counts": book.counts(id, device),
+                    "received": row.at,
+                    "progress": row.progress,
+                }));
+            }
+        }
+        let counted: Vec<Value> = book
+            .merged(id)
+            .into_iter()
+            .map(|(lesson, row)| json!({"lesson": lesson, "progress": row.progress}))
+            .collect();
+        Ok(json!({
+            "learner": learner,
+            "ids": ids,
+            "home_card": book.home.get(id).map(|row| json!({"label": row.label, "school": row.school})),
+            "assignments": assignments,
+            "work": counted,
+            "reports_by_device": reports,
+        }))
+    }
+
+    /// Forgets a learner, every id that is the same one included, and asks the ministry to do so too. The book is sealed
+    /// under a new key and the old one destroyed, so that no old page or copy of the file tells anything; what comes in
+    /// later about the learner, old or replayed, counts nothing.
+    ///
+    /// # Errors
+    /// [`PeopleError::NoLearner`], or the disk; then it may be called again.
+    pub async fn erase(&self, id: LearnerId) -> Result<(), PeopleError> {
+        let people = self.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            people.rekey_blocking(|book| {
+                let known = book.learners.contains_key(&id) || book.home.contains_key(&id);
+                if !known && !book.is_erased(&id) {
+                    return Err(PeopleError::NoLearner);
+                }
+                for id in book.same(&id) {
+                    book.forget(&id);
+                    book.send(Outgoing::Statement(Box::new(Statement::Erase {
+                        learner: id,
+                    })));
+                }
+                Ok(())
+            })
+        });
+        done.await
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    }
+
+    /// A change after which the whole book is sealed under a new key.
+    pub(super) fn rekey_blocking(
+        &self,
+        change: impl FnOnce(&mut Book) -> Result<(), PeopleError>,
+    ) -> Result<(), PeopleError> {
+        let mut state = self.read()?;
+        let result = change(&mut state.book).and_then(|()| {
+            let all = state.book.all();
+            Ok(state.rows.rekey(&all)?)
+        });
+        drop(state.book.take_changes());
+        if result.is_err() {
+            state.reload(&self.shared.folder)?;
+        }
+        drop(state);
+        self.shared.changed.send_modify(|number| *number += 1);
+        result
+    }
+}
+
+impl Book {
+    /// Removes every row about this id and leaves a tombstone, which names nobody.
+    pub(super) fn forget(&mut self, id: &LearnerId) {
+        self.tombs.insert(self.tomb(id));
+        self.learners.remove(id);
+        self.standings.remove(id);
+        self.home.remove(id);
+        let gone: Vec<_> = self
+            .work_of(id)
+            .map(|(lesson, device, _)| (id.clone(), lesson.clone(), *device))
+            .collect();
+        for key in gone {
+            self.work.remove(&key);
+            self.touch(Place::Work(key.0, key.1, key.2));
+        }
+        let about = |outgoing: &Outgoing| match outgoing {
+            Outgoing::Statement(statement) => about(statement) == Some(id),
+            Outgoing::Message(PeopleMessage::Adopted(of)) => of.learner == *id,
+            Outgoing::Message(PeopleMessage::Said(_)) => false,
+        };
+        let unsent: BTreeSet<u64> = self
+            .outbox
+            .iter()
+            .filter(|(_, outgoing)| about(outgoing))
+            .map(|(number, _)| *number)
+            .collect();
+        for number in unsent {
+            self.outbox.remove(&number);
+            self.touch(Place::Outbox(number));
+        }
+        for place in [
+            Place::Tomb(self.tomb(id)),
+            Place::Learner(id.clone()),
+            Place::Standing(id.clone()),
+            Place::Home(id.clone()),
+        ] {
+            self.touch(place);
+        }
+    }
+}
+
+/// The learner whom a statement is about.
+pub(super) fn about(statement: &Statement) -> Option<&LearnerId> {
+    match statement {
+        Statement::Register { learner, .. }
+        | Statement::NewCard { learner, .. }
+        | Statement::Erase { learner }
+        | Statement::Named { learner, .. }
+        | Statement::Erased { learner }
+        | Statement::Progress { learner, .. } => Some(learner),
+        Statement::Devices { .. } => None,
+    }
+}
