@@ -319,18 +319,21 @@ impl Handle {
 
     /// Opens a file of a lesson that a trusted catalogue names; `None` for any other hash.
     pub fn open_file(&self, hash: BlobHash) -> Option<OpenFile> {
-        let (length, media_type) = {
+        let (length, tail_bytes, media_type) = {
             let mesh = self.shared.mesh();
             let (_, file) = mesh.catalog().file(&hash)?;
-            (file.length, Arc::from(file.media_type.as_str()))
+            let media_type = Arc::from(file.media_type.as_str());
+            (file.length, file.tail_bytes, media_type)
         };
+        let demand = || DemandId(self.shared.next_demand.fetch_add(1, Ordering::Relaxed));
         Some(OpenFile {
             hash,
             length,
             media_type,
             blobs: self.shared.blobs.clone(),
             inputs: self.shared.inputs.clone(),
-            demand: DemandId(self.shared.next_demand.fetch_add(1, Ordering::Relaxed)),
+            tail: (tail_bytes, demand()),
+            demand: demand(),
         })
     }
 

@@ -21,7 +21,7 @@ use pishtar_catalog::BlobHash;
 use pishtar_mesh::{Ask, FetchFailure, wire::BlobStatus};
 
 use super::deadline::Idle;
-use crate::store::blobs::{BlobStore, ReceiveError, Received, chunk_ranges};
+use crate::store::blobs::{BlobStore, ReceiveError, Received, Steps, chunk_ranges};
 
 pub use self::{
     provide::{Provider, ProviderLimits},
@@ -45,7 +45,8 @@ pub struct Fetched {
 }
 
 /// Fetches `range` (bytes, aligned to 16 KiB except at the end) of a blob of signed `length` over a
-/// fresh stream into the store; `ask` is whether another range would do. `progress` gets the verified bytes so far, every 256 KiB.
+/// fresh stream into the store; `ask` is whether another range would do. `progress` gets the verified bytes so far, every 256 KiB,
+/// or every 64 KiB when somebody watches.
 ///
 /// Dropping the future stops the transfer; what was verified by then stays.
 pub async fn fetch<S: AsyncRead + AsyncWrite + Unpin>(
@@ -65,12 +66,16 @@ pub async fn fetch<S: AsyncRead + AsyncWrite + Unpin>(
             complete: false,
         };
     }
+    let steps = match ask {
+        Ask::Playback => Steps::Small,
+        _ => Steps::Large,
+    };
     let Received {
         result,
         held,
         complete,
     } = store
-        .receive_range(&mut stream, hash, length, range, progress)
+        .receive_range(&mut stream, hash, length, range, steps, progress)
         .await;
     Fetched {
         result: result.map_err(receive_failure),

@@ -37,7 +37,7 @@ use tokio_util::task::TaskTracker;
 use self::{damage::Damage, hold::Holds, remove::Remover};
 pub use self::{
     examine::Pace,
-    receive::ReceiveError,
+    receive::{ReceiveError, Steps},
     verify::{GROUP_BYTES, chunk_ranges},
 };
 
@@ -156,7 +156,7 @@ impl BlobStore {
 
     /// Receives `range` (bytes, aligned to [`GROUP_BYTES`] except at the end) of a blob of signed
     /// `length` from a stream in the form of the iroh-blobs protocol, and stores what verifies.
-    /// `progress` gets the verified bytes so far, every 256 KiB.
+    /// `progress` gets the verified bytes so far, every 256 KiB, or every 64 KiB in small steps.
     ///
     /// Any number of ranges of one blob may arrive at once. What was stored survives a kill of this
     /// process; a complete blob survives a power cut some moments later.
@@ -166,6 +166,7 @@ impl BlobStore {
         hash: BlobHash,
         length: u64,
         range: Range<u64>,
+        steps: Steps,
         mut progress: impl FnMut(u64) + Send,
     ) -> Received {
         let hash = to_hash(hash);
@@ -174,7 +175,7 @@ impl BlobStore {
         let hold = self.hold(hash);
         drop(begun);
         let received = self
-            .receive_or_repair(reader, hash, length, &range, &mut progress)
+            .receive_or_repair(reader, hash, length, &range, steps, &mut progress)
             .await;
         let (held, complete) = match self.bits(hash).await {
             Some(bits) => {
@@ -207,18 +208,23 @@ impl BlobStore {
         hash: Hash,
         length: u64,
         range: &Range<u64>,
+        steps: Steps,
         progress: &mut (dyn FnMut(u64) + Send),
     ) -> Result<(), ReceiveError> {
         let bad = self.inner.damage.of(&hash);
         if bad.is_empty() {
-            return self.receive(reader, hash, length, range, progress).await;
+            return self
+                .receive(reader, hash, length, range, steps, progress)
+                .await;
         }
         let complete = self.bits(hash).await.is_some_and(|bits| bits.is_complete());
         if complete {
             return self.repair(reader, hash, length, range).await;
         }
         // Into a partial blob everything is written, also over what it has.
-        let received = self.receive(reader, hash, length, range, progress).await;
+        let received = self
+            .receive(reader, hash, length, range, steps, progress)
+            .await;
         if received.is_ok() {
             let chunks = chunk_ranges(range, length);
             self.inner.damage.repaired(&hash, &chunks);
@@ -268,6 +274,21 @@ impl BlobStore {
         let _awake = self.hold(hash);
         let bits = self.bits(hash).await;
         bits.is_some_and(|bits| is_held(&bits.ranges, wanted, bits.size()))
+    }
+
+    /// How far `range` is held from its start on without a gap, in bytes; its start when its first group is not.
+    pub async fn held_to(&self, hash: BlobHash, length: u64, range: &Range<u64>) -> u64 {
+        let aligned = verify::align(range, length);
+        let wanted = chunk_ranges(&aligned, length);
+        let bad = self.inner.damage.of(&to_hash(hash));
+        let hash = to_hash(hash);
+        let _awake = self.hold(hash);
+        let Some(bits) = self.bits(hash).await.filter(|bits| bits.size() == length) else {
+            return range.start;
+        };
+        let held = verify::byte_ranges(&((&bits.ranges & &wanted) - bad), length);
+        let first = held.first().filter(|held| held.start <= aligned.start);
+        first.map_or(range.start, |held| held.end.clamp(range.start, range.end))
     }
 
     /// Takes a published file into the store without copying it. It must never change after; if it

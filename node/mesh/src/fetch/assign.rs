@@ -23,8 +23,6 @@ use crate::{
 const MAX_WALK: usize = 2_048;
 /// A walk shorter than this starts over next time, so that new rare files are not passed by.
 const SHORT_WALK: usize = 256;
-/// Largest first range for somebody who waits: small, so that playback starts soon.
-const PLAYBACK_RANGE_BYTES: u64 = 512 * 1024;
 /// While ranges are in flight, slow ones are looked at this often.
 const REVIEW_INTERVAL: Duration = Duration::from_millis(500);
 /// A flight is only duplicated when it is expected to last longer than this.
@@ -112,7 +110,7 @@ impl Fetch {
 
     fn pick(&mut self, cx: &mut Cx<'_>, peer: NodeId, size: u64, room: bool) -> Option<Pick> {
         let urgent = self.pick_for_demands(cx, peer, size, Priority::Playback..=Priority::Playback);
-        if urgent.is_some() || !room {
+        if urgent.is_some() || !room || self.player_waits(cx.now.mono) {
             return urgent;
         }
         let found = self.pick_for_demands(cx, peer, size, Priority::Assigned..=Priority::Followed);
@@ -134,6 +132,7 @@ impl Fetch {
     /// Help with what others are slow at; nothing new to walk through.
     fn pick_slow(&mut self, cx: &mut Cx<'_>, peer: NodeId, size: u64, room: bool) -> Option<Pick> {
         let urgent = self.pick_for_demands(cx, peer, size, Priority::Playback..=Priority::Playback);
+        let room = room && !self.player_waits(cx.now.mono);
         urgent.or_else(|| if room { self.end_game(cx, peer) } else { None })
     }
 
@@ -146,7 +145,10 @@ impl Fetch {
     ) -> Option<Pick> {
         let (first, last) = (*priorities.start(), *priorities.end());
         let span = (first, DemandId(0))..=(last, DemandId(u64::MAX));
-        let ids: Vec<DemandId> = self.urgency.range(span).map(|(_, id)| *id).collect();
+        let mut ids: Vec<DemandId> = self.urgency.range(span).map(|(_, id)| *id).collect();
+        if first == Priority::Playback {
+            self.driest_first(&mut ids);
+        }
         ids.into_iter()
             .find_map(|id| self.pick_for_demand(cx, peer, size, id))
     }
@@ -171,6 +173,11 @@ impl Fetch {
         if !self.activate(cx, demand.file) {
             return None;
         }
+        if demand.priority == Priority::Playback
+            && let Some(pick) = self.rescue(cx, peer, &demand)
+        {
+            return Some(pick);
+        }
         let state = self.peers.get(&peer)?;
         let part = match state.claim(&self.inventory, demand.file) {
             Claim::Part(ranges) => Some(ranges),
@@ -180,7 +187,7 @@ impl Fetch {
         let (free, size, ask) = match demand.priority {
             Priority::Playback => (
                 Cow::Borrowed(&active.free),
-                size.min(PLAYBACK_RANGE_BYTES),
+                self.playback_size(peer, cx.ledger.account(peer).rate, &demand)?,
                 Ask::Playback,
             ),
             _ => (
@@ -293,7 +300,7 @@ impl Fetch {
     }
 
     /// A second source for a flight of `file` that this peer would end sooner.
-    fn duplicate(
+    pub(super) fn duplicate(
         &self,
         cx: &mut Cx<'_>,
         peer: NodeId,

@@ -20,6 +20,8 @@ pub(crate) struct Demand {
     pub(super) file: FileIx,
     /// Bytes, widened to whole groups and cut at the file's end.
     pub(super) window: Range<u64>,
+    /// Where its reader began: after a seek anew, while the window only moves on the same.
+    pub(super) from: u64,
     pub(super) priority: Priority,
 }
 
@@ -48,9 +50,16 @@ impl Fetch {
             .div_ceil(GROUP_BYTES)
             .saturating_mul(GROUP_BYTES)
             .min(length);
+        let goes_on = self
+            .demands
+            .get(&id)
+            .filter(|old| old.file == file && (old.window.start..=old.window.end).contains(&start));
+        let from = goes_on.map_or(start, |old| old.from);
+        let jumped = goes_on.is_none();
         let demand = Demand {
             file,
             window: start..end.max(start),
+            from,
             priority,
         };
         if let Some(old) = self.demands.insert(id, demand) {
@@ -60,6 +69,9 @@ impl Fetch {
             }
         }
         self.urgency.insert((priority, id));
+        if jumped && priority == Priority::Playback {
+            self.give_way_to_player(cx, id);
+        }
         if self.inventory.file(file).holding == Holding::Unknown {
             // Ahead of what is merely followed: somebody waits.
             self.inspect.push_front(file);
@@ -74,6 +86,7 @@ impl Fetch {
         };
         self.urgency.remove(&(demand.priority, id));
         self.retire_unwanted(cx);
+        self.player_left(cx, demand.file);
     }
 
     pub(super) fn demands_of_file_end(&mut self, ix: FileIx) {

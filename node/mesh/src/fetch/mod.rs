@@ -10,6 +10,7 @@
 //! - `flights` - ranges on their way, their ends and failures
 //! - `put_off` - ranges that a peer would rather not give now
 //! - `demand` - windows that somebody waits for
+//! - `playing` - what a player gets that has little ahead, and what gives way to it
 //! - `room`, `give_way` - the quota, the disk, and what goes when they are not enough
 //! - `stored` - what the store says that it holds
 
@@ -20,6 +21,7 @@ mod check;
 mod demand;
 mod flights;
 mod give_way;
+mod playing;
 mod put_off;
 mod room;
 mod stored;

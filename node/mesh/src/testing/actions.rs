@@ -7,7 +7,9 @@ use pishtar_catalog::BlobHash;
 use super::{At, Fault, PROGRESS_BYTES, Pending, World};
 use crate::{
     Ask, ExchangeStats, FetchFailure, Give, Held, Input, MetaAnswer, MetaAsk, MetaFailure, NodeId,
-    Output, RequestId, Source, config::GROUP_BYTES, wire::HoldingsQuery,
+    Output, RequestId, Source,
+    config::{GROUP_BYTES, MAX_BATCH_BYTES, MAX_BATCH_FILES, SMALL_FILE_BYTES},
+    wire::HoldingsQuery,
 };
 
 /// How long the disk takes to remove a blob.
@@ -95,7 +97,28 @@ impl World {
                 range,
                 ask,
             } => {
+                self.nodes[at].asked.push((hash, range.clone(), ask));
                 self.start_transfer(at, request, peer, (hash, length, range, ask));
+            }
+            Output::FetchFiles { peer, files } => {
+                assert!(files.len() <= MAX_BATCH_FILES, "a batch is bounded");
+                self.nodes[at].batches.push(files.len());
+                let bytes: u64 = files.iter().map(|file| file.length).sum();
+                assert!(bytes <= MAX_BATCH_BYTES, "the bytes of a batch are bounded");
+                for file in files {
+                    assert!(
+                        file.length <= SMALL_FILE_BYTES,
+                        "files of a batch are small"
+                    );
+                    self.nodes[at].batched.insert(file.request);
+                    let range = 0..file.length;
+                    self.start_transfer(
+                        at,
+                        file.request,
+                        peer,
+                        (file.hash, file.length, range, Ask::Any),
+                    );
+                }
             }
             Output::CancelRange { request } => {
                 self.nodes[at].take_late(request, self.late_bytes);
@@ -298,6 +321,11 @@ impl World {
                 },
             );
             self.next_bytes(at, request);
+            return;
+        }
+        if self.nodes[at].batched.remove(&request) {
+            let ended = vec![(request, Ok(()))];
+            self.input(at, Input::FilesArrived { ended });
             return;
         }
         let held = self.nodes[at].store.ranges(&hash);

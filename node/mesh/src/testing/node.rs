@@ -10,7 +10,7 @@ use pishtar_signing::client::MetaFile;
 
 use super::Fault;
 use crate::{
-    Config, Event, FetchFailure, Held, Input, Mesh, MetaAnswer, MetaAsk, Mono, NodeId, Now,
+    Ask, Config, Event, FetchFailure, Held, Input, Mesh, MetaAnswer, MetaAsk, Mono, NodeId, Now,
     PublisherId, RequestId, Restored, ranges::RangeSet, wire::HoldingsQuery,
 };
 
@@ -35,6 +35,12 @@ pub struct Node {
     pub records: BTreeSet<u64>,
     /// Bytes that arrived although they were held already.
     pub repeated_bytes: u64,
+    /// Ranges that it asked for, in order.
+    pub asked: Vec<(BlobHash, Range<u64>, Ask)>,
+    /// Files of each batch that it asked for, in order.
+    pub batches: Vec<usize>,
+    /// Requests that came in a batch.
+    pub(super) batched: BTreeSet<RequestId>,
     pub(super) config: Config,
     pub(super) folder: BTreeMap<String, Vec<u8>>,
     pub(super) folder_blobs: BTreeSet<(BlobHash, u64)>,
@@ -103,6 +109,9 @@ impl Node {
     pub(super) fn new(config: Config, now: Now, restored: Restored) -> Self {
         Node {
             mesh: Mesh::new(config.clone(), now, restored),
+            asked: Vec::new(),
+            batches: Vec::new(),
+            batched: BTreeSet::new(),
             config,
             fault: Fault::None,
             clock_ahead: 0,

@@ -18,11 +18,25 @@ use super::{
 /// as much as the copying. What is not handed over yet is lost in a crash.
 const PIECE_BYTES: usize = 256 * 1024;
 
+/// The same while somebody watches, who gets to see nothing that the store does not have.
+const SMALL_PIECE_BYTES: usize = 32 * 1024;
+
 /// How often progress is told, in verified bytes.
 const PROGRESS_BYTES: u64 = 256 * 1024;
+/// The same while somebody watches: what it needs next is asked for before this range has ended.
+const SMALL_PROGRESS_BYTES: u64 = 64 * 1024;
 
 /// Pieces and hash pairs that may wait for the disk, per range.
 const QUEUE: usize = 32;
+
+/// In which steps an arriving range is stored and told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Steps {
+    /// Few system calls.
+    Large,
+    /// Every byte soon: somebody watches.
+    Small,
+}
 
 /// Why a range did not arrive in full. What arrived before is stored.
 #[derive(Debug, Error)]
@@ -51,18 +65,20 @@ impl BlobStore {
     /// Reads `range` (group-aligned bytes) of a blob of signed `length` from a stream in the form of
     /// the iroh-blobs protocol (8 bytes length, then bao) and stores what verifies.
     ///
-    /// `progress` gets the verified bytes so far, every [`PROGRESS_BYTES`].
+    /// `progress` gets the verified bytes so far, every [`PROGRESS_BYTES`] or, in small steps, [`SMALL_PROGRESS_BYTES`].
     pub(super) async fn receive<R: AsyncRead + Unpin>(
         &self,
         reader: &mut R,
         hash: Hash,
         length: u64,
         range: &Range<u64>,
+        steps: Steps,
         progress: &mut (dyn FnMut(u64) + Send),
     ) -> Result<(), ReceiveError> {
         let size = read_length(reader, length).await?;
         let handle = self.fs().import_bao(hash, size, QUEUE).await;
-        let mut sink = Sink::new(handle.map_err(|e| ReceiveError::Store(e.to_string()))?);
+        let handle = handle.map_err(|e| ReceiveError::Store(e.to_string()))?;
+        let mut sink = Sink::new(handle, steps);
         let verifier = Verifier::new(*hash.as_bytes(), length, range);
         let received = receive_parts(reader, verifier, &mut sink, progress).await;
         // What verified before an error is stored all the same.
@@ -93,6 +109,10 @@ async fn receive_parts<R: AsyncRead + Unpin>(
 ) -> Result<(), ReceiveError> {
     let mut verified = 0;
     let mut told = 0;
+    let step = match sink.steps {
+        Steps::Large => PROGRESS_BYTES,
+        Steps::Small => SMALL_PROGRESS_BYTES,
+    };
     while let Some(part) = verifier.next() {
         match part {
             Expected::Pair(chunk) => {
@@ -111,7 +131,7 @@ async fn receive_parts<R: AsyncRead + Unpin>(
                 verifier.group(&chunk, space)?;
                 sink.keep(length);
                 verified += length as u64;
-                if verified - told >= PROGRESS_BYTES {
+                if verified - told >= step {
                     told = verified;
                     progress(verified);
                 }
@@ -137,6 +157,7 @@ pub(super) async fn read_exact<R: AsyncRead + Unpin>(
 /// and `pairs` holds the verified hash pairs above them that the store does not have yet.
 struct Sink {
     import: ImportBaoHandle,
+    steps: Steps,
     pairs: Vec<BaoContentItem>,
     piece: BytesMut,
     filled: usize,
@@ -146,9 +167,10 @@ struct Sink {
 }
 
 impl Sink {
-    fn new(import: ImportBaoHandle) -> Sink {
+    fn new(import: ImportBaoHandle, steps: Steps) -> Sink {
         Sink {
             import,
+            steps,
             pairs: Vec::new(),
             piece: BytesMut::new(),
             filled: 0,
@@ -157,10 +179,17 @@ impl Sink {
         }
     }
 
+    fn piece_bytes(&self) -> usize {
+        match self.steps {
+            Steps::Large => PIECE_BYTES,
+            Steps::Small => SMALL_PIECE_BYTES,
+        }
+    }
+
     /// Room for the group at `offset`. It counts when [`keep`](Sink::keep) says that it is verified.
     async fn space(&mut self, offset: u64, length: usize) -> Result<&mut [u8], ReceiveError> {
         let follows = self.start + self.filled as u64 == offset;
-        if !follows || self.filled + length > PIECE_BYTES {
+        if !follows || self.filled + length > self.piece_bytes() {
             self.flush().await?;
             self.start = offset;
         }
@@ -181,9 +210,9 @@ impl Sink {
             Some(Ok(piece)) => piece,
             Some(Err(in_use)) => {
                 self.sent.push_front(in_use);
-                BytesMut::zeroed(PIECE_BYTES)
+                BytesMut::zeroed(self.piece_bytes())
             }
-            None => BytesMut::zeroed(PIECE_BYTES),
+            None => BytesMut::zeroed(self.piece_bytes()),
         }
     }
 
@@ -196,7 +225,7 @@ impl Sink {
             self.import.tx.send(pair).await.map_err(store_error)?;
         }
         let mut data = std::mem::take(&mut self.piece).freeze();
-        if self.filled == PIECE_BYTES && self.sent.len() < QUEUE {
+        if self.filled == self.piece_bytes() && self.sent.len() < QUEUE {
             self.sent.push_back(data.clone());
         }
         data.truncate(self.filled);

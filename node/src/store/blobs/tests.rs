@@ -57,7 +57,7 @@ async fn receive(store: &BlobStore, bytes: &[u8], range: Range<u64>, stream: Vec
     let (hash, length) = (BlobHash::of(bytes), bytes.len() as u64);
     let mut stream = Cursor::new(stream);
     store
-        .receive_range(&mut stream, hash, length, range, |_| {})
+        .receive_range(&mut stream, hash, length, range, Steps::Large, |_| {})
         .await
 }
 
@@ -308,7 +308,14 @@ async fn child_that_is_killed() {
     let (silence, _open) = tokio::io::duplex(1);
     let silence = tokio_util::compat::TokioAsyncReadCompatExt::compat(silence);
     let mut stream = Cursor::new(cut).chain(silence);
-    let arriving = store.receive_range(&mut stream, hash, length, 8 * MIB..length, |_| {});
+    let arriving = store.receive_range(
+        &mut stream,
+        hash,
+        length,
+        8 * MIB..length,
+        Steps::Large,
+        |_| {},
+    );
     let stored = store.wait_for(hash, length, &(8 * MIB..11 * MIB));
     tokio::select! {
         received = arriving => panic!("the source is silent: {received:?}"),
