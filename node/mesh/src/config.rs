@@ -8,6 +8,13 @@ use crate::ids::{NodeId, UnixSeconds};
 /// Bytes of one chunk group: the smallest unit that is verified, stored and asked for.
 pub const GROUP_BYTES: u64 = 16 * 1024;
 
+/// Files up to this length, in bytes, move in batches. A wrong byte in one costs all of it; larger ones move in ranges.
+pub const SMALL_FILE_BYTES: u64 = 64 * 1024;
+/// Most files of one batch.
+pub const MAX_BATCH_FILES: usize = 256;
+/// Most bytes of the files of one batch.
+pub const MAX_BATCH_BYTES: u64 = 4 * 1024 * 1024;
+
 /// Most hashes in one holdings query. Fewer cost more round trips, more cost a larger message.
 pub const MAX_QUERY_HASHES: usize = 1_024;
 

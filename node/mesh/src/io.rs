@@ -90,6 +90,12 @@ pub enum Input {
         /// What of the asked range is verified and stored, in bytes.
         held: Vec<Range<u64>>,
     },
+    /// Files of an [`Output::FetchFiles`] ended, by their ids; those with `Ok` are verified and stored whole, of others
+    /// nothing is. Comes as often as the shell likes, each id exactly once, after a cancel too.
+    FilesArrived {
+        /// How each ended.
+        ended: Vec<(RequestId, Result<(), FetchFailure>)>,
+    },
     /// Somebody waits for bytes; the same id again moves the window.
     Demand {
         /// Chosen by the shell, unique among living demands.
@@ -230,7 +236,15 @@ pub enum Output {
         /// How to ask for it.
         ask: Ask,
     },
-    /// Stop a range; [`Input::RangeFinished`] still follows.
+    /// Fetch small files whole in one request; report each with [`Input::FilesArrived`].
+    FetchFiles {
+        /// From whom.
+        peer: NodeId,
+        /// At most [`MAX_BATCH_FILES`](crate::MAX_BATCH_FILES) with [`MAX_BATCH_BYTES`](crate::MAX_BATCH_BYTES), each at
+        /// most [`SMALL_FILE_BYTES`](crate::SMALL_FILE_BYTES) long.
+        files: Vec<WantedFile>,
+    },
+    /// Stop a range or a file of a batch; its end still follows.
     CancelRange {
         /// Id of the range's request.
         request: RequestId,
@@ -250,6 +264,17 @@ pub enum Output {
     },
     /// Something that people may want to know.
     Event(Event),
+}
+
+/// One file of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WantedFile {
+    /// Id for the answer.
+    pub request: RequestId,
+    /// The blob.
+    pub hash: BlobHash,
+    /// Its signed length in bytes.
+    pub length: u64,
 }
 
 /// A hint, as gossiped: never more than a reason to ask.

@@ -32,7 +32,9 @@ pub mod wire;
 pub use self::{
     catalog_sync::{Checked, PublisherView},
     choices::Choices,
-    config::{Config, GROUP_BYTES, MAX_QUERY_HASHES},
+    config::{
+        Config, GROUP_BYTES, MAX_BATCH_BYTES, MAX_BATCH_FILES, MAX_QUERY_HASHES, SMALL_FILE_BYTES,
+    },
     event::Event,
     eviction::Need,
     fetch::Removal,
@@ -42,7 +44,7 @@ pub use self::{
     },
     io::{
         ExchangeStats, FetchFailure, Held, Hint, Input, MetaAnswer, MetaAsk, MetaFailure, Output,
-        Priority, Restored, first_needed,
+        Priority, Restored, WantedFile, first_needed,
     },
     ledger::{Account, Fault, FaultKind, PauseReason},
     mesh::{Counts, LessonState, Mesh},

@@ -1,11 +1,11 @@
 //! Carries out what the core decides: one short function for each kind of output.
 
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 use pishtar_catalog::{BlobHash, Diff, LessonId};
 use pishtar_mesh::{
-    Ask, Event, ExchangeStats, FetchFailure, Held, Input, MetaAnswer, MetaAsk, MetaFailure, NodeId,
-    Output, PublisherId, RequestId, Source, wire::HoldingsQuery,
+    Event, ExchangeStats, Held, Input, MetaAnswer, MetaAsk, MetaFailure, NodeId, Output,
+    PublisherId, RequestId, Source, wire::HoldingsQuery,
 };
 use pishtar_signing::client::MetaFile;
 
@@ -13,7 +13,7 @@ use super::{Engine, folders::Folders, metadata, restore, search::SearchJob};
 use crate::{
     handle::Shared,
     net::{
-        Cancellable, Protocol, blobs, holdings,
+        Protocol, holdings,
         meta::{self, FileAsk},
         records,
     },
@@ -54,11 +54,8 @@ impl Engine {
                 range,
                 ask,
             } => self.fetch(request, peer, (hash, length, range, ask)),
-            Output::CancelRange { request } => {
-                if let Some(token) = self.ranges.get(&request) {
-                    token.cancel();
-                }
-            }
+            Output::FetchFiles { peer, files } => self.fetch_files(peer, files),
+            Output::CancelRange { request } => self.transfers.cancel(request),
             Output::RemoveBlob { hash } => {
                 let _ = self.removals.send(hash);
             }
@@ -186,50 +183,6 @@ impl Engine {
                 held_where(&shared.blobs, hash, length, state)
             });
             Input::BlobState { hash, held }
-        });
-    }
-
-    fn fetch(
-        &mut self,
-        request: RequestId,
-        peer: NodeId,
-        (hash, length, range, ask): (BlobHash, u64, Range<u64>, Ask),
-    ) {
-        let shared = self.shared.clone();
-        let token = self.stop.child_token();
-        self.ranges.insert(request, token.clone());
-        self.tasks.spawn(async move {
-            let progress = |bytes| {
-                let _ = shared.inputs.send(Input::RangeProgress { request, bytes });
-            };
-            let opened = tokio::select! {
-                () = token.cancelled() => Err(FetchFailure::Cancelled),
-                opened = shared.net.open(peer, Protocol::Blobs) => {
-                    opened.map_err(|_| FetchFailure::Disconnected)
-                }
-            };
-            let fetched = match opened {
-                // What has arrived by a cancel is stored to its end and told of: the quota counts on it.
-                Ok(stream) => {
-                    let stream = Cancellable::new(stream, token.clone());
-                    blobs::fetch(stream, &shared.blobs, hash, length, range, ask, progress).await
-                }
-                Err(failure) => blobs::Fetched {
-                    result: Err(failure),
-                    held: Vec::new(),
-                    complete: false,
-                },
-            };
-            let result = match fetched.result {
-                Err(_) if token.is_cancelled() => Err(FetchFailure::Cancelled),
-                result => result,
-            };
-            let held = fetched.held;
-            let _ = shared.inputs.send(Input::RangeFinished {
-                request,
-                result,
-                held,
-            });
         });
     }
 

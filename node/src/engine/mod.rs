@@ -4,7 +4,6 @@
 //! a task for each; whatever a task finds comes back as an input. No decision is made here.
 
 use std::{
-    collections::BTreeMap,
     net::SocketAddr,
     path::PathBuf,
     sync::{Arc, Mutex, atomic::AtomicU64},
@@ -13,7 +12,7 @@ use std::{
 
 use libp2p::Multiaddr;
 use pishtar_catalog::{BlobHash, Selection};
-use pishtar_mesh::{Checked, Hint, Input, Mono, Output, RequestId, wire};
+use pishtar_mesh::{Checked, Hint, Input, Mono, Output, wire};
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, mpsc, watch},
@@ -39,10 +38,12 @@ pub(crate) mod scrub;
 mod search;
 mod serve;
 pub(crate) mod settings;
+mod transfers;
 
 use folders::Folders;
 pub use restore::StartError;
 use search::SearchJob;
+use transfers::Transfers;
 
 /// Inputs handed to the core before its outputs are taken; keeps one burst from starving the rest.
 const MAX_BATCH: usize = 64;
@@ -179,7 +180,7 @@ pub async fn start(options: NodeOptions) -> Result<Node, StartError> {
         shared: shared.clone(),
         tasks: shared.tasks.clone(),
         stop: stop.clone(),
-        ranges: BTreeMap::new(),
+        transfers: Transfers::default(),
         server: serve::server(&shared, &folders, holdings.subscribe(), limits),
         exchanges: serve::exchange_places(),
         holdings,
@@ -210,8 +211,8 @@ struct Engine {
     shared: Arc<Shared>,
     tasks: TaskTracker,
     stop: CancellationToken,
-    /// Ranges in flight, to cancel them.
-    ranges: BTreeMap<RequestId, CancellationToken>,
+    /// What is on its way, to cancel it.
+    transfers: Transfers,
     /// Our holdings' generation, for peers that wait for a change.
     holdings: watch::Sender<u64>,
     server: Server,
@@ -262,15 +263,13 @@ impl Engine {
             }
             self.perform_all();
         }
-        self.ranges.values().for_each(CancellationToken::cancel);
+        self.transfers.stop_all();
         self.tasks.close();
         self.tasks.wait().await;
     }
 
     fn feed(&mut self, input: Input) {
-        if let Input::RangeFinished { request, .. } = &input {
-            self.ranges.remove(request);
-        }
+        self.transfers.note(&input);
         let now = self.shared.clock.now();
         self.shared.mesh().handle(now, input);
     }

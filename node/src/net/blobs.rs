@@ -1,9 +1,11 @@
-//! `/pishtar/blobs/1`: one status byte, then the iroh-blobs protocol. One range per stream.
+//! `/pishtar/blobs/1`: one status byte, then the iroh-blobs protocol. One range per stream, or many small files
+//! ([`files`]).
 //!
 //! The asker sends one byte, how it asks ([`Ask`]), and a `Get` request (postcard, as iroh-blobs does), and closes its
 //! half. The provider answers with a [`BlobStatus`] byte; when that is `Ok`, 8 bytes of length and the bao stream of
 //! the range follow, when it is `Rather`, the range that the provider would rather give. Nothing else of iroh-blobs is served: no hash sequences, no push, no observe.
 
+mod files;
 mod provide;
 #[cfg(test)]
 mod tests;
@@ -24,6 +26,7 @@ use super::deadline::Idle;
 use crate::store::blobs::{BlobStore, ReceiveError, Received, Steps, chunk_ranges};
 
 pub use self::{
+    files::{BatchStop, Ended, all_failed, fetch_files},
     provide::{Provider, ProviderLimits},
     throttle::Throttle,
 };

@@ -14,6 +14,7 @@ mod settle;
 #[cfg(test)]
 mod tests;
 pub(crate) mod verify;
+mod whole;
 
 use std::{
     io,

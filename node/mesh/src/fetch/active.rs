@@ -11,7 +11,7 @@ use crate::{
     ranges::RangeSet,
 };
 
-/// Files active at one time; beyond it, files without flights go back to the queue.
+/// Files active at one time beside those on their way; beyond it, files without flights go back to the queue.
 const MAX_ACTIVE: usize = 256;
 /// Unit in which rarity within a file is weighed.
 const PIECE_BYTES: u64 = 1024 * 1024;
@@ -179,7 +179,7 @@ impl Fetch {
 
     /// Sends one idle file back to the queue when too many are active.
     fn shed_active(&mut self, keep: FileIx) {
-        if self.active.len() <= MAX_ACTIVE {
+        if self.active.len() <= MAX_ACTIVE + self.flights.len() {
             return;
         }
         let flying = |ix: FileIx| self.flights.values().any(|flight| flight.file == ix);

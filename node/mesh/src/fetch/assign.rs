@@ -29,6 +29,8 @@ const REVIEW_INTERVAL: Duration = Duration::from_millis(500);
 const MIN_WORTH_DUPLICATING: Duration = Duration::from_millis(300);
 /// A peer of this rate keeps all its slots busy.
 const FAST_BYTES_PER_SECOND: u64 = 8_000_000;
+/// With more flights than this a file of a batch is not worth looking for a second source.
+const MANY_FLIGHTS: usize = 128;
 /// Most peers that fetch the same bytes at one time.
 pub(super) const MAX_COPIES: usize = 2;
 
@@ -104,7 +106,7 @@ impl Fetch {
             Look::Slow => self.pick_slow(cx, peer, size, room),
         };
         let Some(pick) = pick else { return false };
-        self.launch(cx, peer, pick);
+        self.launch_with_others(cx, peer, pick);
         true
     }
 
@@ -287,7 +289,10 @@ impl Fetch {
     /// Nothing is left to hand out to this peer: it helps with a slow range of a file that is
     /// otherwise all on its way.
     fn end_game(&self, cx: &mut Cx<'_>, peer: NodeId) -> Option<Pick> {
-        let mut files: Vec<FileIx> = self.flights.values().map(|flight| flight.file).collect();
+        let many = self.flights.len() > MANY_FLIGHTS;
+        let flights = self.flights.values();
+        let flights = flights.filter(|flight| !many || flight.batch.is_none());
+        let mut files: Vec<FileIx> = flights.map(|flight| flight.file).collect();
         files.dedup();
         files.into_iter().find_map(|file| {
             let last = self.active.get(&file)?.free.is_empty();

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Fetch, assign::MAX_COPIES};
+use super::{Fetch, assign::MAX_COPIES, batch::is_small};
 use crate::{
     Config,
-    ids::NodeId,
+    ids::{NodeId, RequestId},
     inventory::{FileIx, Holding},
     ranges::RangeSet,
 };
@@ -42,6 +42,14 @@ impl Fetch {
                 standing += 1;
             }
         }
+        let small = self
+            .queue
+            .iter()
+            .filter(|key| is_small(self.inventory.file(key.3).length));
+        assert!(
+            small.eq(self.small.iter()),
+            "small files in the queue are known"
+        );
         assert_eq!(
             self.queue.len(),
             standing,
@@ -100,10 +108,19 @@ impl Fetch {
     fn check_flights(&self, config: &Config) {
         let mut per_peer: BTreeMap<NodeId, usize> = BTreeMap::new();
         let mut own: BTreeMap<FileIx, RangeSet> = BTreeMap::new();
-        let mut living = 0;
+        let (mut living, mut places) = (0, 0);
+        let mut batches: BTreeMap<RequestId, usize> = BTreeMap::new();
         for flight in self.flights.values().filter(|flight| !flight.cancelled) {
             living += 1;
-            *per_peer.entry(flight.peer).or_default() += 1;
+            let files = flight.batch.map(|batch| batches.entry(batch).or_default());
+            let is_first = files.is_none_or(|files| {
+                *files += 1;
+                *files == 1
+            });
+            if is_first {
+                places += 1;
+                *per_peer.entry(flight.peer).or_default() += 1;
+            }
             let copies = self.flights_for(flight.file).filter(|other| {
                 let (a, b) = (other.rest(), flight.rest());
                 a.start < b.end && b.start < a.end
@@ -121,8 +138,10 @@ impl Fetch {
                 seen.insert(flight.range.clone());
             }
         }
-        assert_eq!(self.flying, living, "living flights are counted");
-        assert!(living <= config.max_ranges, "ranges in flight are bounded");
+        assert_eq!(self.living, living, "living flights are counted");
+        assert_eq!(self.flying, places, "a batch takes one place");
+        assert_eq!(self.batches, batches, "the files of batches are counted");
+        assert!(places <= config.max_ranges, "ranges in flight are bounded");
         for (peer, state) in self.peers.iter() {
             let count = per_peer.remove(peer).unwrap_or(0);
             assert_eq!(state.link.flights, count, "a peer's flights are counted");

@@ -32,6 +32,8 @@ pub(crate) struct Flight {
     )]
     pub(super) duplicate: bool,
     pub(super) ask: Ask,
+    /// The first file of the batch that it comes in.
+    pub(super) batch: Option<RequestId>,
     /// We gave it up; its end is still to come.
     pub(super) cancelled: bool,
 }
@@ -62,37 +64,10 @@ impl Fetch {
     }
 
     pub(super) fn launch(&mut self, cx: &mut Cx<'_>, peer: NodeId, pick: Pick) {
-        let request = cx.desk.request();
         let file = self.inventory.file(pick.file);
         let (hash, length) = (file.hash, file.length);
-        if !pick.duplicate
-            && let Some(active) = self.active.get_mut(&pick.file)
-        {
-            active.free.remove(pick.range.clone());
-            if active.free.is_empty() {
-                self.reopen(pick.file);
-            }
-        }
-        if let Some(state) = self.peers.get_mut(&peer) {
-            state.link.flights += 1;
-            if state.link.flights == 1 {
-                cx.ledger.account(peer).transfer_starts(cx.now.mono);
-            }
-        }
-        self.flying += 1;
-        let range = pick.range;
-        let ask = self.way_to_ask(peer, pick.file, &range, pick.ask);
-        let flight = Flight {
-            peer,
-            file: pick.file,
-            range: range.clone(),
-            done: 0,
-            last_byte: cx.now.mono,
-            duplicate: pick.duplicate,
-            ask,
-            cancelled: false,
-        };
-        self.flights.insert(request, flight);
+        let range = pick.range.clone();
+        let (request, ask) = self.begin_flight(cx, peer, pick, None);
         cx.desk.push(Output::FetchRange {
             request,
             peer,
@@ -101,6 +76,40 @@ impl Fetch {
             range,
             ask,
         });
+    }
+
+    /// Notes what is on its way from now on; `batch` is given for a file of one, with its first file if this is not it.
+    pub(super) fn begin_flight(
+        &mut self,
+        cx: &mut Cx<'_>,
+        peer: NodeId,
+        pick: Pick,
+        batch: Option<Option<RequestId>>,
+    ) -> (RequestId, Ask) {
+        let request = cx.desk.request();
+        if !pick.duplicate
+            && let Some(active) = self.active.get_mut(&pick.file)
+        {
+            active.free.remove(pick.range.clone());
+            if active.free.is_empty() {
+                self.reopen(pick.file);
+            }
+        }
+        let ask = self.way_to_ask(peer, pick.file, &pick.range, pick.ask);
+        let flight = Flight {
+            peer,
+            file: pick.file,
+            range: pick.range,
+            done: 0,
+            last_byte: cx.now.mono,
+            duplicate: pick.duplicate,
+            ask,
+            batch: batch.map(|first| first.unwrap_or(request)),
+            cancelled: false,
+        };
+        self.take_place(cx, &flight);
+        self.flights.insert(request, flight);
+        (request, ask)
     }
 
     /// A range that the peer put off and that nobody else brought is insisted on.
@@ -202,11 +211,9 @@ impl Fetch {
             return;
         }
         let (file, peer, range) = (flight.file, flight.peer, flight.range.clone());
+        let batch = flight.batch;
         cx.desk.push(Output::CancelRange { request });
-        self.flying -= 1;
-        if let Some(state) = self.peers.get_mut(&peer) {
-            state.link.flights -= 1;
-        }
+        self.leave_place(peer, batch);
         self.free_again(file, range);
     }
 
@@ -218,10 +225,7 @@ impl Fetch {
         if flight.cancelled {
             return;
         }
-        self.flying -= 1;
-        if let Some(state) = self.peers.get_mut(&flight.peer) {
-            state.link.flights -= 1;
-        }
+        self.leave_place(flight.peer, flight.batch);
         self.free_again(flight.file, flight.range);
     }
 

@@ -7,6 +7,7 @@
 //!
 //! - `active` - files that are being fetched now, with the ranges nobody fetches yet
 //! - `assign` - finds the next range for a peer with a free slot
+//! - `batch` - small files, many in one request
 //! - `flights` - ranges on their way, their ends and failures
 //! - `put_off` - ranges that a peer would rather not give now
 //! - `demand` - windows that somebody waits for
@@ -16,6 +17,7 @@
 
 mod active;
 mod assign;
+mod batch;
 #[cfg(any(test, feature = "testing"))]
 mod check;
 mod demand;
@@ -56,12 +58,18 @@ pub(crate) struct Fetch {
     pub(crate) peers: Peers,
     pub(crate) room: Room,
     queue: BTreeSet<QueueKey>,
+    /// The small files among those in `queue`.
+    small: BTreeSet<QueueKey>,
     active: BTreeMap<FileIx, Active>,
     /// Active files that are wanted as a whole and have unassigned ranges.
     open: BTreeSet<(Priority, u64, FileIx)>,
     flights: BTreeMap<RequestId, Flight>,
     /// Flights that are not cancelled.
+    living: usize,
+    /// Places that they take: one for each range, one for each batch.
     flying: usize,
+    /// Batches, by the id of their first file, with the number of their living flights.
+    batches: BTreeMap<RequestId, usize>,
     demands: BTreeMap<DemandId, Demand>,
     urgency: BTreeSet<(Priority, DemandId)>,
     reserved: u64,
@@ -84,10 +92,13 @@ impl Fetch {
             peers: Peers::default(),
             room: Room::new(quota),
             queue: BTreeSet::new(),
+            small: BTreeSet::new(),
             active: BTreeMap::new(),
             open: BTreeSet::new(),
             flights: BTreeMap::new(),
+            living: 0,
             flying: 0,
+            batches: BTreeMap::new(),
             demands: BTreeMap::new(),
             urgency: BTreeSet::new(),
             reserved: 0,
@@ -245,11 +256,16 @@ impl Fetch {
         if old == key {
             return;
         }
+        let small = batch::is_small(file.length);
         if let Some(old) = old {
             self.queue.remove(&old);
+            self.small.remove(&old);
         }
         if let Some(key) = key {
             self.queue.insert(key);
+            if small {
+                self.small.insert(key);
+            }
             if old.is_none() {
                 self.wake(ix);
             }
@@ -303,6 +319,7 @@ impl Fetch {
         self.unbook(ix);
         if let Some(key) = self.inventory.file_mut(ix).queued.take() {
             self.queue.remove(&key);
+            self.small.remove(&key);
         }
         for (_, peer) in self.peers.iter_mut() {
             peer.forget(ix);

@@ -253,7 +253,7 @@ impl Fetch {
     /// Bytes that may still be stored by cancelled ranges of files that are not active. What several of them
     /// cover lies on the disk once.
     fn late_bytes(&self) -> u64 {
-        if self.flights.len() == self.flying {
+        if self.flights.len() == self.living {
             return 0;
         }
         let mut late: BTreeMap<FileIx, RangeSet> = BTreeMap::new();

@@ -10,6 +10,11 @@ use crate::{io::Priority, ranges::RangeSet};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FileIx(pub(super) u32);
 
+impl FileIx {
+    /// Not after any other.
+    pub(crate) const FIRST: FileIx = FileIx(0);
+}
+
 #[cfg(test)]
 impl FileIx {
     pub(crate) fn numbered(number: u32) -> Self {

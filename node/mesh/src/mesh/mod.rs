@@ -241,6 +241,7 @@ impl Mesh {
                 result,
                 held,
             } => self.fetch.finished(cx, request, result, held),
+            Input::FilesArrived { ended } => self.fetch.files_arrived(cx, ended),
             Input::Demand {
                 id,
                 hash,

@@ -374,7 +374,7 @@ pub(crate) fn peer(
             files: claimed.len(),
             wanted,
         });
-        for (ix, ranges) in fetch.flights_from(peer) {
+        for (ix, ranges) in fetch.flights_from(peer).into_iter().take(MAX_NAMED) {
             let hash = fetch.inventory.file(ix).hash;
             let path = catalog
                 .file(&hash)

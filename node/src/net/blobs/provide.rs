@@ -13,7 +13,10 @@ use pishtar_catalog::BlobHash;
 use pishtar_mesh::{Ask, Give, NodeId, wire::BlobStatus};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{MAX_REQUEST_BYTES, Throttle};
+use super::{
+    MAX_REQUEST_BYTES, Throttle,
+    files::{FILES, parse},
+};
 use crate::{
     net::{
         deadline::Idle,
@@ -23,7 +26,7 @@ use crate::{
 };
 
 /// Bytes gathered for one write: hash pairs and groups are too small to send one by one.
-const WRITE_BYTES: usize = 128 * 1024;
+pub(super) const WRITE_BYTES: usize = 128 * 1024;
 
 /// How much a node provides at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,8 +53,8 @@ impl Default for ProviderLimits {
 
 /// Provides blobs to peers. Always true: never more than the limits' ranges are being served.
 pub struct Provider {
-    serve: Arc<dyn Serve>,
-    store: BlobStore,
+    pub(super) serve: Arc<dyn Serve>,
+    pub(super) store: BlobStore,
     limits: ProviderLimits,
     total: Arc<Semaphore>,
     per_peer: Mutex<BTreeMap<NodeId, Arc<Semaphore>>>,
@@ -81,8 +84,16 @@ impl Refusal {
     }
 }
 
+/// What a peer asks for.
+enum Asked {
+    Range(Ask, GetRequest),
+    Files(Vec<BlobHash>),
+    /// Anything that is not served.
+    Other,
+}
+
 /// The right to serve one range.
-struct Turn {
+pub(super) struct Turn {
     _of_peer: OwnedSemaphorePermit,
     _of_all: OwnedSemaphorePermit,
 }
@@ -115,29 +126,26 @@ impl Provider {
         peer: NodeId,
     ) -> io::Result<()> {
         let mut stream = Idle::new(stream, SERVING_IDLE);
-        let request = read_request(&mut stream).await?;
-        match (self.decide(peer, request.as_ref()).await, request) {
-            (Ok(_turn), Some((ask, request))) => {
-                stream.write_all(&[BlobStatus::Ok.to_byte()]).await?;
-                let playback = ask == Ask::Playback;
-                self.send(&mut stream, peer, &request, playback).await?;
-            }
-            (Ok(_), None) => stream.write_all(&[BlobStatus::Denied.to_byte()]).await?,
-            (Err(refusal), _) => stream.write_all(&refusal.to_bytes()).await?,
+        match read_request(&mut stream).await? {
+            Asked::Range(ask, request) => match self.decide(peer, ask, &request).await {
+                Ok(_turn) => {
+                    stream.write_all(&[BlobStatus::Ok.to_byte()]).await?;
+                    let playback = ask == Ask::Playback;
+                    self.send(&mut stream, peer, &request, playback).await?;
+                }
+                Err(refusal) => stream.write_all(&refusal.to_bytes()).await?,
+            },
+            Asked::Files(hashes) => self.serve_files(&mut stream, peer, hashes).await?,
+            Asked::Other => stream.write_all(&[BlobStatus::Denied.to_byte()]).await?,
         }
         stream.close().await
     }
 
-    async fn decide(
-        &self,
-        peer: NodeId,
-        request: Option<&(Ask, GetRequest)>,
-    ) -> Result<Turn, Refusal> {
-        let (ask, request) = request.ok_or(Refusal::Plain(BlobStatus::Denied))?;
+    async fn decide(&self, peer: NodeId, ask: Ask, request: &GetRequest) -> Result<Turn, Refusal> {
         let hash = BlobHash(*request.hash.as_bytes());
         let chunks = root_ranges(request);
         let turn = self.turn(peer).ok_or(Refusal::Plain(BlobStatus::Busy))?;
-        match self.serve.give(peer, hash, byte_range(&chunks), *ask) {
+        match self.serve.give(peer, hash, byte_range(&chunks), ask) {
             None => return Err(Refusal::Plain(BlobStatus::Denied)),
             Some(Give::Rather(advice)) => return Err(Refusal::Rather(advice)),
             Some(Give::This) => {}
@@ -148,7 +156,7 @@ impl Provider {
         }
     }
 
-    fn turn(&self, peer: NodeId) -> Option<Turn> {
+    pub(super) fn turn(&self, peer: NodeId) -> Option<Turn> {
         let of_peer = {
             let mut per_peer = self.per_peer.lock().unwrap_or_else(PoisonError::into_inner);
             // A peer that is not being served needs no semaphore: all of its permits are free.
@@ -187,7 +195,7 @@ impl Provider {
         self.write(stream, peer, playback, &mut buffer).await
     }
 
-    async fn write<S: AsyncWrite + Unpin>(
+    pub(super) async fn write<S: AsyncWrite + Unpin>(
         &self,
         stream: &mut S,
         peer: NodeId,
@@ -202,25 +210,24 @@ impl Provider {
     }
 }
 
-/// Reads a request up to the end of the peer's half. `None` when it is not one that is served: too
-/// large, malformed, or anything but a get of one raw blob.
-async fn read_request<S: AsyncRead + Unpin>(
-    stream: &mut S,
-) -> io::Result<Option<(Ask, GetRequest)>> {
+/// Reads a request up to the end of the peer's half. What is too large, malformed, or anything but a get of one raw
+/// blob or of files is not served.
+async fn read_request<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<Asked> {
     let mut bytes = Vec::new();
     let max = MAX_REQUEST_BYTES as u64 + 1;
     stream.take(max).read_to_end(&mut bytes).await?;
-    if bytes.len() > MAX_REQUEST_BYTES {
-        return Ok(None);
-    }
-    let Some((ask, rest)) = bytes.split_first() else {
-        return Ok(None);
+    let asked = bytes.split_first();
+    let Some((first, rest)) = asked.filter(|_| bytes.len() <= MAX_REQUEST_BYTES) else {
+        return Ok(Asked::Other);
     };
+    if *first == FILES {
+        return Ok(parse(rest).map_or(Asked::Other, Asked::Files));
+    }
     Ok(match postcard::from_bytes(rest) {
         Ok(Request::Get(request)) if request.ranges.is_blob() => {
-            Some((Ask::from_byte(*ask), request))
+            Asked::Range(Ask::from_byte(*first), request)
         }
-        _ => None,
+        _ => Asked::Other,
     })
 }
 

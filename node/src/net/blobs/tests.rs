@@ -2,6 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
+use pishtar_mesh::{RequestId, WantedFile};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
@@ -313,4 +314,145 @@ async fn a_silent_provider_stalls() {
     )
     .await;
     assert_eq!(got.result, Err(FetchFailure::Stalled));
+}
+
+/// Files of these lengths, and who wants them.
+fn small_files(lengths: &[usize]) -> (Vec<Vec<u8>>, Vec<WantedFile>) {
+    let all = sample(lengths.iter().sum());
+    let mut rest = &all[..];
+    let mut files = Vec::new();
+    for length in lengths {
+        let (file, left) = rest.split_at(*length);
+        files.push(file.to_vec());
+        rest = left;
+    }
+    let wanted = files.iter().zip(1..).map(|(file, id)| WantedFile {
+        request: RequestId(id),
+        hash: BlobHash::of(file),
+        length: file.len() as u64,
+    });
+    let wanted = wanted.collect();
+    (files, wanted)
+}
+
+/// A world whose provider holds small files too.
+async fn world_of_files(files: &[Vec<u8>], held: usize, denied: &[usize]) -> World {
+    let mut world = World::new(ProviderLimits::default()).await;
+    let known = files.iter().enumerate();
+    let known = known.filter(|(at, _)| !denied.contains(at));
+    let tables = Arc::new(Tables {
+        blobs: known.map(|(_, file)| BlobHash::of(file)).collect(),
+        ..Tables::default()
+    });
+    let store = world.provider.store().clone();
+    let held = files.iter().take(held);
+    let held = held.map(|file| (BlobHash::of(file), file.clone().into()));
+    store.add_files(held.collect()).await.expect("stored");
+    world.tables = tables.clone();
+    world.provider = Arc::new(Provider::new(tables, store, ProviderLimits::default()));
+    world
+}
+
+async fn get_files(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    store: &BlobStore,
+    wanted: Vec<WantedFile>,
+) -> Ended {
+    let mut all = Ended::new();
+    fetch_files(stream, store, wanted, |ended| all.extend(ended)).await;
+    all
+}
+
+#[tokio::test]
+async fn small_files_come_together_and_each_is_told_of_once() {
+    let (files, wanted) = small_files(&[1, 16_384, 16_385, 65_536, 40_000, 700, 5_000]);
+    let world = world_of_files(&files, 6, &[1]).await;
+    let ended = get_files(world.stream(), &world.getter, wanted.clone()).await;
+    let expected: Ended = wanted
+        .iter()
+        .enumerate()
+        .map(|(at, file)| {
+            let result = match at {
+                1 => Err(FetchFailure::Denied),
+                6 => Err(FetchFailure::Absent),
+                _ => Ok(()),
+            };
+            (file.request, result)
+        })
+        .collect();
+    assert_eq!(ended, expected);
+    for (file, (_, result)) in files.iter().zip(&ended) {
+        let (hash, length) = (BlobHash::of(file), file.len() as u64);
+        let state = world.getter.state(hash, length).await.expect("it works");
+        assert_eq!(state == Holding::Complete, result.is_ok());
+        if result.is_ok() {
+            let read = world.getter.read_to_vec(hash, length, 0..length).await;
+            assert_eq!(&read.expect("held"), file);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_byte_in_a_batch_costs_its_file_and_what_follows() {
+    let (files, wanted) = small_files(&[9_000, 20_000, 30_000, 40_000]);
+    let mut answer = vec![BlobStatus::Ok.to_byte()];
+    for file in &files {
+        answer.push(BlobStatus::Ok.to_byte());
+        answer.extend_from_slice(file);
+    }
+    answer[1 + 1 + 9_000 + 1 + 20_000 + 1 + 15_000] ^= 1;
+    let world = World::new(ProviderLimits::default()).await;
+    let (stream, _serving) = fake(answer);
+    let mut ended = get_files(stream, &world.getter, wanted).await;
+    ended.sort_by_key(|(request, _)| *request);
+    let results: Vec<_> = ended.into_iter().map(|(_, result)| result).collect();
+    let expected = [
+        Ok(()),
+        Ok(()),
+        Err(FetchFailure::WrongBytes),
+        Err(FetchFailure::Cancelled),
+    ];
+    assert_eq!(results, expected);
+    let state = world.getter.state(BlobHash::of(&files[2]), 30_000).await;
+    assert_eq!(state.expect("the store works"), Holding::Absent);
+}
+
+#[tokio::test]
+async fn a_batch_that_ends_early_frees_the_rest_of_its_files() {
+    let (files, wanted) = small_files(&[9_000, 20_000, 30_000]);
+    let world = World::new(ProviderLimits::default()).await;
+    let results = async |answer: Vec<u8>| {
+        let (stream, _serving) = fake(answer);
+        let ended = get_files(stream, &world.getter, wanted.clone()).await;
+        ended
+            .into_iter()
+            .map(|(_, result)| result)
+            .collect::<Vec<_>>()
+    };
+    let cancelled = Err(FetchFailure::Cancelled);
+    let busy = [
+        Err(FetchFailure::Busy),
+        cancelled.clone(),
+        cancelled.clone(),
+    ];
+    assert_eq!(results(vec![]).await, busy);
+    assert_eq!(results(vec![BlobStatus::Busy.to_byte()]).await, busy);
+    let mut cut = vec![BlobStatus::Ok.to_byte(), BlobStatus::Ok.to_byte()];
+    cut.extend_from_slice(&files[0]);
+    cut.push(BlobStatus::Ok.to_byte());
+    cut.extend_from_slice(&files[1][..100]);
+    assert_eq!(
+        results(cut).await,
+        [Ok(()), Err(FetchFailure::Disconnected), cancelled]
+    );
+}
+
+#[tokio::test]
+async fn a_malformed_request_for_files_is_denied() {
+    let world = World::new(ProviderLimits::default()).await;
+    let denied = vec![BlobStatus::Denied.to_byte()];
+    for length in [1, 32, 34, 1 + 32 * 257] {
+        let request = vec![3; length];
+        assert_eq!(world.answer_to(request).await, denied, "{length}");
+    }
 }

@@ -1,6 +1,12 @@
 //! Receiving a range of a blob: every group is verified before it reaches the store.
 
-use std::{collections::VecDeque, io, num::NonZeroU64, ops::Range};
+use std::{
+    collections::VecDeque,
+    io,
+    num::NonZeroU64,
+    ops::Range,
+    time::{Duration, Instant},
+};
 
 use bao_tree::io::{BaoContentItem, Leaf};
 use bytes::{Bytes, BytesMut};
@@ -25,6 +31,9 @@ const SMALL_PIECE_BYTES: usize = 32 * 1024;
 const PROGRESS_BYTES: u64 = 256 * 1024;
 /// The same while somebody watches: what it needs next is asked for before this range has ended.
 const SMALL_PROGRESS_BYTES: u64 = 64 * 1024;
+
+/// On slow lines it is told this often, so that what comes slowly does not look like nothing.
+const PROGRESS_TIME: Duration = Duration::from_secs(1);
 
 /// Pieces and hash pairs that may wait for the disk, per range.
 const QUEUE: usize = 32;
@@ -109,6 +118,7 @@ async fn receive_parts<R: AsyncRead + Unpin>(
 ) -> Result<(), ReceiveError> {
     let mut verified = 0;
     let mut told = 0;
+    let mut told_at = Instant::now();
     let step = match sink.steps {
         Steps::Large => PROGRESS_BYTES,
         Steps::Small => SMALL_PROGRESS_BYTES,
@@ -131,8 +141,9 @@ async fn receive_parts<R: AsyncRead + Unpin>(
                 verifier.group(&chunk, space)?;
                 sink.keep(length);
                 verified += length as u64;
-                if verified - told >= step {
+                if verified - told >= step || told_at.elapsed() >= PROGRESS_TIME {
                     told = verified;
+                    told_at = Instant::now();
                     progress(verified);
                 }
             }

@@ -55,9 +55,14 @@ impl Remover {
     /// To be awaited before a blob is begun, and held until it is listed or has a hold: only then
     /// does a removal that is planned meanwhile know of it.
     pub(super) async fn starting(&self, hash: Hash) -> OwnedRwLockReadGuard<()> {
+        self.starting_all(&[hash]).await
+    }
+
+    /// The same for blobs that are begun together.
+    pub(super) async fn starting_all(&self, hashes: &[Hash]) -> OwnedRwLockReadGuard<()> {
         let gate = self.gate.clone().read_owned().await;
         if let Plan::Made(keep) = &mut *self.plan() {
-            keep.insert(hash);
+            keep.extend(hashes);
         }
         gate
     }

@@ -369,3 +369,54 @@ async fn after_a_kill_only_what_was_in_flight_is_fetched_again() {
     let read = world.store.read_to_vec(hash, length, 0..length).await;
     assert!(read.expect("complete") == bytes);
 }
+
+#[tokio::test]
+async fn small_files_that_arrived_whole_survive_a_restart() {
+    let world = World::new().await;
+    let files: Vec<Vec<u8>> = [1, 900, 16_384, 16_385, 50_000, 65_536]
+        .map(|length| sample(length).into_iter().map(|byte| byte ^ 0x5a).collect())
+        .to_vec();
+    let named = files
+        .iter()
+        .map(|file| (BlobHash::of(file), file.clone().into()));
+    world
+        .store
+        .add_files(named.collect())
+        .await
+        .expect("stored");
+    world.store.settle_files();
+    for file in &files {
+        assert_eq!(world.state(file).await, Holding::Complete, "{}", file.len());
+    }
+    world.store.shutdown().await.expect("closes");
+    let World { folder, store } = world;
+    drop(store);
+    let store = BlobStore::open(folder.path()).await.expect("opens again");
+    for file in &files {
+        let read = store.read_file(BlobHash::of(file), 65_536).await;
+        assert_eq!(read.as_ref(), Some(file));
+    }
+    assert_eq!(
+        store.read_file(BlobHash::of(&files[4]), 49_999).await,
+        None,
+        "too long"
+    );
+    assert_eq!(store.read_file(BlobHash::of(b"absent"), 65_536).await, None);
+}
+
+#[tokio::test]
+async fn a_reader_may_begin_with_what_has_arrived() {
+    let world = World::new().await;
+    let bytes = sample(400_000);
+    let hash = BlobHash::of(&bytes);
+    let held_to = async |range: Range<u64>| world.store.held_to(hash, 400_000, &range).await;
+    assert_eq!(held_to(5..400_000).await, 5, "nothing is there");
+    let range = 32_768..131_072;
+    receive(&world.store, &bytes, range.clone(), bao(&bytes, range)).await;
+    assert_eq!(held_to(40_000..400_000).await, 131_072);
+    assert_eq!(held_to(40_000..41_000).await, 41_000);
+    assert_eq!(held_to(5..400_000).await, 5);
+    let range = 131_072..400_000;
+    receive(&world.store, &bytes, range.clone(), bao(&bytes, range)).await;
+    assert_eq!(held_to(40_000..400_000).await, 400_000);
+}
