@@ -24,10 +24,13 @@ use tokio::{
     sync::Semaphore,
 };
 
-use crate::handle::{Change, Choice, ChooseError, Chosen, Handle};
+use crate::{
+    handle::{Change, Choice, ChooseError, Chosen, Handle},
+    people::PeopleRequest,
+};
 
-/// Longest request line, in bytes: a request names at most a lesson or a peer.
-const MAX_REQUEST_BYTES: u64 = 16 * 1024;
+/// Longest request line, in bytes: a table of all learners of a school.
+const MAX_REQUEST_BYTES: u64 = 16 * 1024 * 1024;
 /// Longest answer, in bytes: 14,000 lessons at about 1 KiB each, four times over.
 const MAX_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
 /// Questions answered at the same time; protects a small board from a runaway script.
@@ -73,6 +76,11 @@ pub enum Request {
     },
     /// How far the last scrub is.
     ScrubStatus,
+    /// About a school's classes and learners.
+    People {
+        /// What.
+        request: PeopleRequest,
+    },
     /// Events numbered `since` and later.
     Events {
         /// First event number wanted.
@@ -268,6 +276,10 @@ async fn reply(request: Request, handle: &Handle) -> Vec<u8> {
         }
         Request::Scrub { bytes_per_second } => encode(&Answer::Ok(handle.scrub(bytes_per_second))),
         Request::ScrubStatus => encode(&Answer::Ok(handle.scrub_status())),
+        Request::People { request } => encode(&match handle.ask_people(request).await {
+            Ok(value) => Answer::Ok(value),
+            Err(error) => Answer::Error(error.to_string()),
+        }),
         Request::Events { since } => encode(&Answer::Ok(handle.events_since(since))),
     }
 }

@@ -11,6 +11,7 @@ use pishtar_signing::record::CollectionSecret;
 use crate::{
     cli::DataArg,
     ministry::{MinistryError, collection, small},
+    people::{self, PeopleCommand},
 };
 
 /// What a school does with its own lessons.
@@ -52,6 +53,9 @@ pub enum SchoolCommand {
         /// The lesson's id, for example shkolla-1/art-6-sq/our-village
         lesson: String,
     },
+    /// Classes, learners and their cards
+    #[command(flatten)]
+    People(PeopleCommand),
     /// The keys that open the records of the school's learners, one for each term
     #[command(subcommand)]
     Collection(CollectionCommand),
@@ -115,8 +119,8 @@ pub fn published(data: &Path) -> PathBuf {
 /// Carries out one command; what people should read goes to standard output.
 ///
 /// # Errors
-/// [`MinistryError`]: a sentence that names the remedy.
-pub fn run(command: SchoolCommand) -> Result<(), MinistryError> {
+/// A sentence that names the remedy; [`MinistryError`] where it is about the workshop.
+pub fn run(command: SchoolCommand) -> anyhow::Result<()> {
     let now = jiff::Timestamp::now().as_second();
     let said = match command {
         SchoolCommand::Init { data, id, name, to } => {
@@ -128,6 +132,7 @@ pub fn run(command: SchoolCommand) -> Result<(), MinistryError> {
         SchoolCommand::Withdraw { data, lesson } => {
             small::withdraw(&workshop(&data.data), &lesson, now)
         }
+        SchoolCommand::People(command) => return people::cli::run(command),
         SchoolCommand::Collection(command) => match command {
             CollectionCommand::Rotate { data } => {
                 small::rotate_collection(&workshop(&data.data), now)

@@ -18,12 +18,16 @@ pub struct Choices {
     pub left_out: BTreeSet<LessonId>,
     /// Followed, and never removed to make room.
     pub pinned: BTreeSet<LessonId>,
+    /// What teachers assigned: fetched before what is merely followed, and never removed to make room. The shell derives
+    /// it from its book of people; [`Input::SetChoices`](crate::Input::SetChoices) leaves it as it is.
+    pub assigned: BTreeSet<LessonId>,
 }
 
 impl Choices {
     /// Is the lesson to be kept here?
     pub fn follows(&self, lesson: &Lesson) -> bool {
         self.pinned.contains(&lesson.id)
+            || self.assigned.contains(&lesson.id)
             || self.kept.contains(&lesson.id)
             || (!self.left_out.contains(&lesson.id)
                 && self.rules.iter().any(|rule| rule.matches(lesson)))

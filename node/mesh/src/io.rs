@@ -1,6 +1,6 @@
 //! What goes into the mesh and what comes out of it.
 
-use std::ops::Range;
+use std::{collections::BTreeSet, ops::Range};
 
 use pishtar_catalog::{BlobHash, Catalog, Diff, LessonFile, LessonId, Selection};
 use pishtar_signing::client::{MetaFile, TrustedSet};
@@ -116,6 +116,8 @@ pub enum Input {
     SetFollow(Vec<Selection>),
     /// Replaces everything that people chose: rules, single lessons, pins.
     SetChoices(Choices),
+    /// Replaces the lessons that teachers assigned: they come before all that is merely followed, and stay.
+    SetAssigned(BTreeSet<LessonId>),
     /// Somebody wants the room of this lesson now: files of it that nobody follows are removed.
     RemoveLesson(LessonId),
     /// Replaces the quota for lesson bytes; `None` is no limit.

@@ -98,7 +98,7 @@ pub fn main() -> ExitCode {
         Command::Scrub(args) => scrub::scrub(&args),
         Command::Unpin(args) => choose::unpin(&args),
         Command::Ministry(command) => ministry::run(command).map_err(Into::into),
-        Command::School(command) => school::run(command).map_err(Into::into),
+        Command::School(command) => school::run(command),
         Command::Collect(args) => run::collect(args),
         Command::Progress(command) => collector::progress(command),
     };

@@ -33,6 +33,7 @@ pub mod clock;
 pub(crate) mod disk;
 mod folders;
 mod metadata;
+pub(crate) mod people;
 mod restore;
 pub(crate) mod scrub;
 mod search;
@@ -243,6 +244,7 @@ impl Engine {
     ) {
         self.folders.watch(&self.shared, &self.tasks, &self.stop);
         self.watch_records();
+        self.watch_people();
         self.keep_house();
         self.watch_disk();
         self.watch_damage();

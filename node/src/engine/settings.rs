@@ -95,6 +95,7 @@ impl Settings {
             kept: lessons(&on_disk.keep)?,
             left_out: lessons(&on_disk.leave_out)?,
             pinned: lessons(&on_disk.pinned)?,
+            ..Choices::default()
         };
         Ok(Self {
             file,

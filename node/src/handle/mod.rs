@@ -19,11 +19,12 @@ use crate::{
     engine::{
         clock::Clock,
         disk,
+        people::is_revoked,
         scrub::{self, Scrub, ScrubStatus},
         settings::Settings,
     },
     net::{NetHandle, ids},
-    people::People,
+    people::{People, PeopleError, PeopleRequest},
     search::Search,
     store::{
         blobs::BlobStore,
@@ -131,6 +132,11 @@ pub struct Saved {
 /// Why a report was not saved. Nothing was acknowledged; the page keeps it and tries again.
 #[derive(Debug, thiserror::Error)]
 pub enum SaveError {
+    /// This device's own key is on the ministry's list of revoked keys.
+    #[error(
+        "this device was reported lost or stolen and revoked by the ministry: it plays public lessons and reports nothing"
+    )]
+    Revoked,
     /// The catalogue that names the ministry's collection key is not here yet.
     #[error(
         "no catalogue is here yet, so nobody's key to seal progress for; it is kept on the page until one arrives"
@@ -160,6 +166,18 @@ impl Handle {
     /// The people whom this node knows: a school's classes and learners, a family's cards.
     pub fn people(&self) -> &People {
         &self.shared.people
+    }
+
+    /// Answers a command about a school's people.
+    ///
+    /// # Errors
+    /// Those of the call that the request becomes.
+    pub async fn ask_people(
+        &self,
+        request: PeopleRequest,
+    ) -> Result<serde_json::Value, PeopleError> {
+        let now = self.shared.clock.now().wall;
+        self.shared.people.answer(request, now).await
     }
 
     /// The node in one page.
@@ -342,14 +360,25 @@ impl Handle {
     /// # Errors
     /// [`SaveError`]; then nothing counts as saved.
     pub async fn save_events(&self, events: Vec<LearnerEvent>) -> Result<Saved, SaveError> {
+        if is_revoked(&self.shared) {
+            return Err(SaveError::Revoked);
+        }
         let records = self.shared.records.clone();
-        let to = self.recipients()?;
-        let saved = records
-            .append(events, to, self.shared.clock.now().wall)
-            .await?;
-        Ok(Saved {
-            records: saved.records.len(),
-        })
+        let device_school = self.school();
+        // Learners of one family may go to different schools: each one's work is sealed to their own.
+        let mut by_school: BTreeMap<Option<String>, Vec<LearnerEvent>> = BTreeMap::new();
+        for event in events {
+            let school = self.shared.people.home_school(&event.learner);
+            let school = school.or_else(|| device_school.clone());
+            by_school.entry(school).or_default().push(event);
+        }
+        let mut count = 0;
+        for (school, events) in by_school {
+            let to = self.recipients_with(school)?;
+            let now = self.shared.clock.now().wall;
+            count += records.append(events, to, now).await?.records.len();
+        }
+        Ok(Saved { records: count })
     }
 
     /// Begins to verify every stored byte again, at most `bytes_per_second` of them, unless that is

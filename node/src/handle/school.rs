@@ -31,7 +31,11 @@ impl Handle {
     /// # Errors
     /// [`SaveError::NoCollectionKey`] before the ministry's catalogue is here.
     pub fn recipients(&self) -> Result<Recipients, SaveError> {
-        let school = self.school();
+        self.recipients_with(self.school())
+    }
+
+    /// The same for the work of learners of a given school.
+    pub(super) fn recipients_with(&self, school: Option<String>) -> Result<Recipients, SaveError> {
         let mesh = self.shared.mesh();
         let catalog = mesh.catalog();
         let ministry = catalog

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pishtar_mesh::{
     learner::{DeviceId, LearnerId, LessonProgress, LessonRef},
-    people::{ClassName, Login, PeopleMessage, Registration, Standing, Statement},
+    people::{ClassName, Login, MatchKey, PeopleMessage, Registration, Standing, Statement},
 };
 use pishtar_signing::locked::Locked;
 use serde::{Deserialize, Serialize};
@@ -36,9 +36,15 @@ pub(super) struct Meta {
     /// The school's own devices, this one included; they speak for the learners whom they sign in.
     #[serde(default)]
     pub(super) devices: BTreeSet<DeviceId>,
-    /// Counts the statements about them.
+    /// Those that do no more, for good.
     #[serde(default)]
-    pub(super) devices_serial: u64,
+    pub(super) withdrawn: BTreeSet<DeviceId>,
+    /// What the ministry was told of both.
+    #[serde(default)]
+    pub(super) announced: (BTreeSet<DeviceId>, BTreeSet<DeviceId>),
+    /// The book is to be sealed under a new key: another node of the school erased somebody.
+    #[serde(default)]
+    pub(super) rekey: bool,
     /// Next number of an assignment or of a message to be sent.
     #[serde(default)]
     pub(super) next: u64,
@@ -80,7 +86,12 @@ pub(super) enum Outgoing {
     /// To be signed with the school's key of the day.
     Statement(Box<Statement>),
     /// Signed already, by a card.
-    Message(PeopleMessage),
+    Message {
+        /// Whose learner it is about.
+        school: String,
+        /// The message.
+        message: PeopleMessage,
+    },
 }
 
 /// A card that this family device took in.
@@ -109,6 +120,8 @@ pub(super) struct Book {
     pub(super) tombs: BTreeSet<[u8; 32]>,
     pub(super) outbox: BTreeMap<u64, Outgoing>,
     pub(super) home: BTreeMap<LearnerId, HomeRow>,
+    /// Learners by what two registrations are compared by.
+    pub(super) by_key: BTreeMap<MatchKey, LearnerId>,
     changed: BTreeSet<Place>,
 }
 
@@ -132,6 +145,17 @@ impl Book {
             Place::Home(id) => drop(self.home.insert(id, read(value)?)),
         }
         Ok(())
+    }
+
+    /// Puts learners where comparing finds them; after loading.
+    pub(super) fn index(&mut self) {
+        let secret = &self.meta.match_secret;
+        let key = |row: &LearnerRow| MatchKey::of(&row.registration, secret);
+        self.by_key = self
+            .learners
+            .iter()
+            .map(|(id, row)| (key(row), id.clone()))
+            .collect();
     }
 
     /// Notes that a row was changed or removed.
@@ -227,7 +251,7 @@ impl Book {
     pub(super) fn counts(&self, learner: &LearnerId, device: &DeviceId) -> bool {
         *device == SETTLED
             || *device == MINISTRY_SAYS
-            || self.meta.devices.contains(device)
+            || (self.meta.devices.contains(device) && !self.meta.withdrawn.contains(device))
             || self
                 .standings
                 .get(learner)

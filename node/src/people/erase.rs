@@ -1,7 +1,5 @@
 //! Everything that is held on a learner: shown, and forgotten.
 
-use std::collections::BTreeSet;
-
 use pishtar_mesh::{
     learner::LearnerId,
     people::{PeopleMessage, Statement},
@@ -80,6 +78,17 @@ impl People {
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
 
+    /// Seals the book under a new key when another of the school's nodes erased somebody.
+    pub(crate) async fn rekey_if_due(&self) -> Result<(), PeopleError> {
+        if self.is_revoked() || !self.lock().book.meta.rekey {
+            return Ok(());
+        }
+        let people = self.clone();
+        let done = tokio::task::spawn_blocking(move || people.rekey_blocking(|_| Ok(())));
+        done.await
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    }
+
     /// A change after which the whole book is sealed under a new key.
     pub(super) fn rekey_blocking(
         &self,
@@ -87,6 +96,7 @@ impl People {
     ) -> Result<(), PeopleError> {
         let mut state = self.read()?;
         let result = change(&mut state.book).and_then(|()| {
+            state.book.meta.rekey = false;
             let all = state.book.all();
             Ok(state.rows.rekey(&all)?)
         });
@@ -105,6 +115,7 @@ impl Book {
     pub(super) fn forget(&mut self, id: &LearnerId) {
         self.tombs.insert(self.tomb(id));
         self.learners.remove(id);
+        self.by_key.retain(|_, held| held != id);
         self.standings.remove(id);
         self.home.remove(id);
         let gone: Vec<_> = self
@@ -115,21 +126,14 @@ impl Book {
             self.work.remove(&key);
             self.touch(Place::Work(key.0, key.1, key.2));
         }
-        let about = |outgoing: &Outgoing| match outgoing {
-            Outgoing::Statement(statement) => about(statement) == Some(id),
-            Outgoing::Message(PeopleMessage::Adopted(of)) => of.learner == *id,
-            Outgoing::Message(PeopleMessage::Said(_)) => false,
-        };
-        let unsent: BTreeSet<u64> = self
-            .outbox
-            .iter()
-            .filter(|(_, outgoing)| about(outgoing))
-            .map(|(number, _)| *number)
-            .collect();
-        for number in unsent {
-            self.outbox.remove(&number);
-            self.touch(Place::Outbox(number));
-        }
+        let wanted = id.clone();
+        self.drop_outgoing(|outgoing| match outgoing {
+            Outgoing::Statement(statement) => about(statement) == Some(&wanted),
+            Outgoing::Message { message, .. } => match message {
+                PeopleMessage::Adopted(of) => of.learner == wanted,
+                PeopleMessage::Said(_) => false,
+            },
+        });
         for place in [
             Place::Tomb(self.tomb(id)),
             Place::Learner(id.clone()),

@@ -66,10 +66,13 @@ impl People {
             book.home.insert(id.clone(), row);
             book.touch(Place::Home(id.clone()));
             let adoption = card.secret().adopt(id.as_str(), card.number, device.0);
-            book.send(Outgoing::Message(PeopleMessage::Adopted(AdoptionOf {
-                learner: id,
-                adoption,
-            })));
+            book.send(Outgoing::Message {
+                school: card.school.clone(),
+                message: PeopleMessage::Adopted(AdoptionOf {
+                    learner: id,
+                    adoption,
+                }),
+            });
             Ok(learner)
         })
         .await
@@ -117,6 +120,13 @@ impl People {
             Ok(())
         })
         .await
+    }
+
+    /// The schools of all learners whose cards this device took in.
+    pub(crate) fn home_schools(&self) -> std::collections::BTreeSet<String> {
+        let state = self.lock();
+        let rows = state.book.home.values();
+        rows.map(|row| row.school.clone()).collect()
     }
 
     /// The school of a learner whose card this device took in: whose key their work is sealed to.

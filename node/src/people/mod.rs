@@ -3,13 +3,17 @@
 //! [`People`] is what pages and commands use. All of it lies sealed in `people.redb`; nothing of it ever leaves the node
 //! but inside sealed records. Always true: a call that returned without an error is on the disk.
 
+mod ask;
 mod assign;
 mod book;
 mod card;
+pub mod cli;
 mod erase;
 mod home;
 mod inbox;
 mod key;
+mod post;
+mod print;
 mod register;
 mod store;
 mod table;
@@ -27,19 +31,22 @@ use std::{
 use pishtar_mesh::learner::DeviceId;
 use tokio::sync::watch;
 
-use self::{
-    book::{Book, Place},
-    key::KeyFile,
-    store::SealedRows,
-};
+pub(crate) use self::post::{Keys, PostError};
 pub use self::{
+    ask::PeopleRequest,
     card::LearnerCard,
+    cli::PeopleCommand,
     key::PASSPHRASE,
     store::StoreError,
     types::{
         About, Assignment, ClassView, Help, HomeLearner, LearnerView, LearnerWork, LessonWork,
         PeopleError, Registered, RowError, TableReport,
     },
+};
+use self::{
+    book::{Book, Place},
+    key::KeyFile,
+    store::SealedRows,
 };
 
 /// The book of people of one node. Clones share it.
@@ -200,6 +207,7 @@ fn load(folder: &Path, rows: Vec<(Place, Vec<u8>)>) -> Result<Book, StoreError> 
             reason,
         })?;
     }
+    book.index();
     Ok(book)
 }
 

@@ -241,13 +241,9 @@ impl Book {
     ) -> Result<Registered, PeopleError> {
         self.add_class(&registration.class)?;
         let key = MatchKey::of(&registration, &self.meta.match_secret);
-        let held = self
-            .learners
-            .iter()
-            .find(|(_, row)| MatchKey::of(&row.registration, &self.meta.match_secret) == key);
-        if let Some((id, _)) = held {
-            let id = id.clone();
-            let row = self.learners.get_mut(&id).expect("it was found just now");
+        if let Some(id) = self.by_key.get(&key).cloned()
+            && let Some(row) = self.learners.get_mut(&id)
+        {
             row.registration.class = registration.class;
             self.touch(Place::Learner(id.clone()));
             return Ok(Registered { id, new: false });
@@ -268,6 +264,7 @@ impl Book {
             registered: now,
         };
         self.learners.insert(id.clone(), row);
+        self.by_key.insert(key, id.clone());
         self.standings.entry(id.clone()).or_default().card(card);
         self.touch(Place::Learner(id.clone()));
         self.touch(Place::Standing(id.clone()));
@@ -285,7 +282,7 @@ impl Book {
             Outgoing::Statement(statement) => {
                 matches!(&**statement, Statement::Register { learner, .. } if learner == id)
             }
-            Outgoing::Message(_) => false,
+            Outgoing::Message { .. } => false,
         });
         Some(LearnerView {
             id: id.clone(),

@@ -44,6 +44,9 @@ pub enum PeopleError {
     /// Not a card.
     #[error("this is not a learner card: {0}")]
     BadCard(&'static str),
+    /// Not a device of the school.
+    #[error("this is no key of a computer of the school; `pishtar school devices` lists them")]
+    NoDevice,
     /// A wrong PIN at home.
     #[error("the PIN is wrong")]
     WrongPin,

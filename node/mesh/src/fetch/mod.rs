@@ -137,6 +137,7 @@ impl Fetch {
     pub(crate) fn follow(&mut self, cx: &mut Cx<'_>, choices: &Choices) {
         let mut wanted = BTreeSet::new();
         let mut pinned = BTreeSet::new();
+        let mut assigned = BTreeSet::new();
         for lesson in cx
             .catalog
             .lessons()
@@ -147,11 +148,18 @@ impl Fetch {
             if choices.pins(&lesson.id) {
                 pinned.extend(files.clone());
             }
+            if choices.assigned.contains(&lesson.id) {
+                assigned.extend(files.clone());
+            }
             wanted.extend(files);
         }
         let all: Vec<FileIx> = self.inventory.files().map(|(ix, _)| ix).collect();
         for ix in all {
-            let want = wanted.contains(&ix).then_some(Priority::Followed);
+            let want = match wanted.contains(&ix) {
+                true if assigned.contains(&ix) => Some(Priority::Assigned),
+                true => Some(Priority::Followed),
+                false => None,
+            };
             if self.inventory.set_want(ix, want, pinned.contains(&ix)) {
                 self.inspect_if_unknown(ix);
                 self.reopen(ix);

@@ -254,8 +254,18 @@ impl Mesh {
                 self.fetch.follow(cx, &self.choices);
             }
             Input::SetChoices(choices) => {
-                self.choices = choices;
+                let assigned = std::mem::take(&mut self.choices.assigned);
+                self.choices = Choices {
+                    assigned,
+                    ..choices
+                };
                 self.fetch.follow(cx, &self.choices);
+            }
+            Input::SetAssigned(lessons) => {
+                if self.choices.assigned != lessons {
+                    self.choices.assigned = lessons;
+                    self.fetch.follow(cx, &self.choices);
+                }
             }
             Input::RemoveLesson(lesson) => {
                 let files = self

@@ -81,12 +81,12 @@ pub enum Statement {
     /// A school: these devices, and no others, are ours and speak for the learners whom they sign in.
     #[serde(rename = "d")]
     Devices {
-        /// The statement with the highest serial counts.
-        #[serde(rename = "n")]
-        serial: u64,
-        /// The devices.
+        /// Every device that ever was.
         #[serde(rename = "d")]
         devices: BTreeSet<DeviceId>,
+        /// Those that are no more, for good. Both sets only grow, so that statements of several nodes merge by union.
+        #[serde(rename = "w", default)]
+        withdrawn: BTreeSet<DeviceId>,
     },
     /// A school: forget this learner.
     #[serde(rename = "e")]
