@@ -1,13 +1,19 @@
 //! The commands `pishtar collect` and `pishtar progress`.
 
-use std::{path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
 
 use clap::{Args, Subcommand};
 use libp2p::Multiaddr;
 
 use super::{
-    XapiFile,
-    export::{ExportFormat, export},
+    CollectorOptions, Credentials, Guide, SinkSpec, Target,
+    couriers::thousands,
+    export::{ExportFormat, export, open_state},
     run::{Plan, Round, RunError, Worker, unix_now},
 };
 use crate::{
@@ -28,9 +34,19 @@ pub struct CollectArgs {
     /// The collector's own folder: what it has counted
     #[arg(long, value_name = "D")]
     pub data: PathBuf,
-    /// Where xAPI statements go: xapi:FILE, one statement a line
-    #[arg(long, value_name = "SINK")]
-    pub sink: SinkSpec,
+    /// Where progress goes beside the collector's own folder; may be given several times:
+    /// xapi:FILE (one statement a line), lrs:URL, postgres:URL, csv:FILE, parquet:FILE
+    #[arg(long, value_name = "SINK", default_value = "embedded")]
+    pub sink: Vec<SinkSpec>,
+    /// Passwords of sinks: a JSON file that only you can read
+    #[arg(long, value_name = "FILE")]
+    pub credentials: Option<PathBuf>,
+    /// Drop a sink that was given before, with all that waits for it; its name as the collector prints it
+    #[arg(long, value_name = "NAME")]
+    pub forget_sink: Vec<String>,
+    /// The folder that `pishtar ministry publish` writes: lessons' names, and whose devices were revoked
+    #[arg(long, value_name = "DIR")]
+    pub catalogue: Option<PathBuf>,
     /// Stop after one round
     #[arg(long)]
     pub once: bool,
@@ -92,24 +108,6 @@ impl Source {
     }
 }
 
-/// Where statements go.
-#[derive(Debug, Clone)]
-pub enum SinkSpec {
-    /// A file of xAPI statements.
-    Xapi(PathBuf),
-}
-
-impl FromStr for SinkSpec {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.split_once(':') {
-            Some(("xapi", path)) if !path.is_empty() => Ok(Self::Xapi(path.into())),
-            _ => Err("a sink is written xapi:FILE".into()),
-        }
-    }
-}
-
 /// What the collector knows.
 #[derive(Debug, Clone, Subcommand)]
 pub enum ProgressCommand {
@@ -127,47 +125,89 @@ pub enum ProgressCommand {
         /// Start of the ids of learners and lessons in statements
         #[arg(long, value_name = "URL", default_value = DEFAULT_HOME)]
         home_page: String,
+        /// The folder that `pishtar ministry publish` writes: lessons' names
+        #[arg(long, value_name = "DIR")]
+        catalogue: Option<PathBuf>,
+    },
+    /// Show what sinks refused for good
+    Refused {
+        /// The collector's folder
+        #[arg(long, value_name = "D")]
+        data: PathBuf,
+        /// Offer all of it again
+        #[arg(long)]
+        retry: bool,
     },
 }
 
 /// Runs `pishtar collect` until it is done or interrupted.
 ///
 /// # Errors
-/// When the key, the folder, the sink or (with `--once`) the sync point is of no use.
+/// When the key, the folder or a sink's address, or (with `--once`) the sync point or a sink, is of no use.
 pub async fn collect(args: CollectArgs) -> anyhow::Result<()> {
     let secret = open_collection(&args.key, &args.passphrase)?;
-    let SinkSpec::Xapi(file) = &args.sink;
-    let mut worker = Worker::open(
-        &args.data,
-        secret,
-        Box::new(XapiFile::new(file)),
-        &args.home_page,
-    )?;
+    let credentials = match &args.credentials {
+        Some(path) => Credentials::read(path)?,
+        None => Credentials::default(),
+    };
+    let targets: Vec<Target> = args
+        .sink
+        .iter()
+        .map(|sink| sink.target(&credentials))
+        .collect::<Result<_, _>>()?;
+    let mut options = CollectorOptions::new(&args.home_page);
+    options.tell = Arc::new(|words| println!("{words}"));
+    let mut worker = Worker::open(&args.data, secret, targets, &options)?;
+    if let Some(folder) = &args.catalogue {
+        worker.follow_catalogue(folder);
+    }
+    settle_absent(&worker, &args.forget_sink)?;
     let from = args.from.clone().located();
     let work = async {
-        match &from {
-            Source::Address(address) => {
-                let plan = Plan {
-                    sync_point: address.clone(),
-                    network: args.network.clone(),
-                    period: Duration::from_secs(args.every),
-                    once: args.once,
-                };
-                worker.run(&plan, &mut |round| tell(&round)).await
-            }
-            Source::Folder(folder) => loop {
-                let round = worker.round_with_folder(folder, unix_now).await;
-                if args.once || round.is_err() {
-                    return round.map(|round| tell(&Ok(round)));
-                }
-                tell(&round);
-                tokio::time::sleep(Duration::from_secs(args.every)).await;
-            },
-        }
+        rounds(&mut worker, &args, &from).await?;
+        worker.drain().await
     };
     tokio::select! {
         result = work => Ok(result?),
         interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+    }
+}
+
+/// Drops sinks that shall be forgotten and names those that are missing now.
+fn settle_absent(worker: &Worker, forget: &[String]) -> anyhow::Result<()> {
+    for name in forget {
+        let known = worker.collector().forget_sink(name)?;
+        anyhow::ensure!(known, "no sink {name} was ever given here");
+        println!("{name} is forgotten with all that waited for it");
+    }
+    for (name, waiting) in worker.collector().absent_sinks()? {
+        println!(
+            "{name} was given before and is not now: {} items wait for it, and more will; --forget-sink '{name}' drops them",
+            thousands(waiting)
+        );
+    }
+    Ok(())
+}
+
+async fn rounds(worker: &mut Worker, args: &CollectArgs, from: &Source) -> Result<(), RunError> {
+    match from {
+        Source::Address(address) => {
+            let plan = Plan {
+                sync_point: address.clone(),
+                network: args.network.clone(),
+                period: Duration::from_secs(args.every),
+                once: args.once,
+            };
+            worker.run(&plan, &mut |round| tell(&round)).await
+        }
+        Source::Folder(folder) => loop {
+            let round = worker.round_with_folder(folder, unix_now).await;
+            if args.once || round.is_err() {
+                return round.map(|round| tell(&Ok(round)));
+            }
+            tell(&round);
+            tokio::time::sleep(Duration::from_secs(args.every)).await;
+        },
     }
 }
 
@@ -178,11 +218,17 @@ fn tell(round: &Result<Round, RunError>) {
         Ok(round) => {
             let report = &round.report;
             print!(
-                "{} records came, {} counted, {} counted before, {} statements written, {} acknowledgements handed back",
+                "{} records came, {} counted, {} counted before, {} statements made, {} acknowledgements handed back",
                 round.pulled, report.counted, report.duplicate, report.statements, round.acks_given
             );
             if report.unreadable > 0 {
                 print!("; {} cannot be opened with this key", report.unreadable);
+            }
+            if report.withheld > 0 {
+                print!(
+                    "; {} set aside: their devices were revoked",
+                    report.withheld
+                );
             }
             if report.newer > 0 {
                 print!("; {} need a newer pishtar", report.newer);
@@ -198,16 +244,40 @@ fn tell(round: &Result<Round, RunError>) {
 /// # Errors
 /// When the folder holds no progress or the file cannot be written.
 pub fn progress(command: ProgressCommand) -> anyhow::Result<()> {
-    let ProgressCommand::Export {
-        data,
-        format,
-        out,
-        home_page,
-    } = command;
-    let rows = export(&data, format, &out, &home_page, unix_now())?;
-    println!(
-        "{rows} rows (learner and lesson) written to {}",
-        out.display()
-    );
+    match command {
+        ProgressCommand::Export {
+            data,
+            format,
+            out,
+            home_page,
+            catalogue,
+        } => {
+            let now = unix_now();
+            let guide = catalogue
+                .map_or_else(|| Ok(Guide::default()), |folder| Guide::read(&folder, now))?;
+            let rows = export(&data, format, &out, &home_page, &guide, now)?;
+            println!(
+                "{rows} rows (learner and lesson) written to {}",
+                out.display()
+            );
+        }
+        ProgressCommand::Refused { data, retry } => refused(&data, retry)?,
+    }
+    Ok(())
+}
+
+fn refused(data: &Path, retry: bool) -> anyhow::Result<()> {
+    let state = open_state(data)?;
+    if retry {
+        let count = state.retry_refused()?;
+        println!("{count} refused items wait again; the next `pishtar collect` offers them");
+        return Ok(());
+    }
+    let refused = state.refused()?;
+    println!("{} items were refused for good", refused.len());
+    for refused in refused {
+        println!("{}: {}", refused.sink, refused.reason);
+        println!("  {}", refused.shown());
+    }
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! `pishtar progress export`: what the collector knows, as a file.
 
 use std::{
-    fs,
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -10,8 +9,10 @@ use clap::ValueEnum;
 use thiserror::Error;
 
 use super::{
-    COMPLETION_PERMILLE, CollectError, Vocabulary,
-    state::{Progress, State},
+    CollectError, Guide, Vocabulary,
+    ingest::Rules,
+    state::State,
+    table::{TableError, TableFormat, replace, write_table},
 };
 
 /// The form of an export.
@@ -21,6 +22,8 @@ pub enum ExportFormat {
     Xapi,
     /// A table with learners' names, one row for each learner and lesson
     Csv,
+    /// The same table as Apache Parquet
+    Parquet,
 }
 
 /// Why an export was not made.
@@ -45,7 +48,7 @@ pub enum ExportError {
 }
 
 /// Writes everyone's progress to `out`, replacing it at once when all is written. Returns the number of
-/// rows (learner and lesson).
+/// rows (learner and lesson). `guide` names the lessons; `now` is in Unix seconds.
 ///
 /// # Errors
 /// [`ExportError`]; an earlier file at `out` is untouched then.
@@ -54,93 +57,59 @@ pub fn export(
     format: ExportFormat,
     out: &Path,
     home_page: &str,
+    guide: &Guide,
     now: i64,
 ) -> Result<usize, ExportError> {
+    let state = open_state(dir)?;
+    let result = match format {
+        ExportFormat::Xapi => write_statements(&state, home_page, guide, out, now),
+        ExportFormat::Csv => write_table(&state, guide, TableFormat::Csv, out),
+        ExportFormat::Parquet => write_table(&state, guide, TableFormat::Parquet, out),
+    };
+    result.map_err(|error| match error {
+        TableError::State(error) => error.into(),
+        TableError::Io(source) => ExportError::Write {
+            path: out.to_owned(),
+            source,
+        },
+    })
+}
+
+/// The state of the collector that works, or worked, in this folder.
+pub(super) fn open_state(dir: &Path) -> Result<State, ExportError> {
     let path = dir.join("collector.redb");
-    if !path.exists() {
-        return Err(ExportError::NoProgress(dir.to_owned()));
+    match path.exists() {
+        true => Ok(State::open(&path)?),
+        false => Err(ExportError::NoProgress(dir.to_owned())),
     }
-    let state = State::open(&path)?;
+}
+
+fn write_statements(
+    state: &State,
+    home_page: &str,
+    guide: &Guide,
+    out: &Path,
+    now: i64,
+) -> Result<usize, TableError> {
     let vocabulary = Vocabulary::new(home_page, state.salt());
-    let mut rows = 0;
-    let mut text = Vec::new();
-    match format {
-        ExportFormat::Xapi => state.for_each_progress(|learner, lesson, progress| {
+    let rules = Rules {
+        vocabulary: &vocabulary,
+        guide,
+        now,
+    };
+    replace(out, |file| {
+        let (mut rows, mut failed) = (0, None);
+        state.for_each_progress(|learner, lesson, progress| {
             rows += 1;
-            for line in vocabulary.summary(learner, lesson, progress, now) {
-                text.extend_from_slice(line.as_bytes());
-                text.push(b'\n');
+            for line in vocabulary.summary(learner, lesson, progress, &rules) {
+                if failed.is_none() {
+                    failed = writeln!(file, "{line}").err();
+                }
             }
-        })?,
-        ExportFormat::Csv => {
-            let mut table = csv::Writer::from_writer(&mut text);
-            table
-                .write_record(CSV_HEAD)
-                .expect("memory takes every row");
-            state.for_each_progress(|learner, lesson, progress| {
-                rows += 1;
-                let row = csv_row(&vocabulary.pseudonym(learner), lesson.as_str(), progress);
-                table.write_record(row).expect("memory takes every row");
-            })?;
+        })?;
+        match failed {
+            Some(error) => Err(error.into()),
+            None => Ok(rows),
         }
-    }
-    replace(out, &text).map_err(|source| ExportError::Write {
-        path: out.to_owned(),
-        source,
-    })?;
-    Ok(rows)
-}
-
-const CSV_HEAD: [&str; 9] = [
-    "learner",
-    "name",
-    "lesson",
-    "progress_percent",
-    "played_s",
-    "duration_s",
-    "completed",
-    "attempts",
-    "best_results",
-];
-
-fn csv_row(pseudonym: &str, lesson: &str, progress: &Progress) -> [String; 9] {
-    let done = &progress.lesson;
-    let tenths = |ms: u64| format!("{}.{}", ms / 1000, ms % 1000 / 100);
-    let permille = done.progress_permille();
-    let names: Vec<&str> = done.names.iter().map(|name| name.as_str()).collect();
-    let best = done
-        .best_results()
-        .into_iter()
-        .map(|(item, (raw, max))| format!("{item}={raw}/{max}"));
-    [
-        pseudonym.to_owned(),
-        plain_cell(&names.join(" / ")),
-        plain_cell(lesson),
-        format!("{}.{}", permille / 10, permille % 10),
-        tenths(done.played.total_ms()),
-        tenths(u64::from(done.duration_ms)),
-        (progress.completed || done.is_completed(COMPLETION_PERMILLE)).to_string(),
-        done.attempts.len().to_string(),
-        plain_cell(&best.collect::<Vec<_>>().join("; ")),
-    ]
-}
-
-/// A spreadsheet takes some first characters for a formula; what a child typed must stay text.
-fn plain_cell(text: &str) -> String {
-    match text.chars().next() {
-        Some('=' | '+' | '-' | '@' | '\t' | '\r') => format!("'{text}"),
-        _ => text.to_owned(),
-    }
-}
-
-fn replace(out: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = out
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(out)?;
-    fs::File::open(folder)?.sync_all()
+    })
 }

@@ -10,6 +10,8 @@ pub(super) struct OpenedRecord {
     pub(super) id: RecordId,
     pub(super) device: [u8; 32],
     pub(super) content: Content,
+    /// The content as it was sealed.
+    pub(super) payload: Vec<u8>,
 }
 
 /// Why a record is not counted.
@@ -26,17 +28,29 @@ pub(super) fn open_all(
     records: &[Record],
     secret: &CollectionSecret,
 ) -> Vec<Result<OpenedRecord, Unreadable>> {
+    on_all_cores(records, |record| open_one(record, secret))
+}
+
+/// As [`open_all`], from the bytes that a store holds.
+pub(super) fn open_bytes(
+    records: Vec<Vec<u8>>,
+    secret: &CollectionSecret,
+) -> Vec<Result<OpenedRecord, Unreadable>> {
+    on_all_cores(&records, |bytes| match Record::parse(bytes.clone()) {
+        Ok(record) => open_one(&record, secret),
+        Err(_) => Err(Unreadable::Never),
+    })
+}
+
+/// Does the work for each item, in order, the items shared out among the cores.
+pub(super) fn on_all_cores<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let share = records.len().div_ceil(threads).max(64);
+    let share = items.len().div_ceil(threads).max(64);
+    let work = &work;
     std::thread::scope(|scope| {
-        let open_share = |part: &[Record]| {
-            part.iter()
-                .map(|record| open_one(record, secret))
-                .collect::<Vec<_>>()
-        };
-        let parts: Vec<_> = records
+        let parts: Vec<_> = items
             .chunks(share)
-            .map(|part| scope.spawn(move || open_share(part)))
+            .map(|part| scope.spawn(move || part.iter().map(work).collect::<Vec<_>>()))
             .collect();
         parts
             .into_iter()
@@ -54,5 +68,6 @@ fn open_one(record: &Record, secret: &CollectionSecret) -> Result<OpenedRecord, 
         id: record.id(),
         device: opened.device,
         content: Content::read(&opened.events)?,
+        payload: opened.events,
     })
 }

@@ -4,20 +4,24 @@
 //! in a record store of its own until it is counted, so a broken connection costs nothing.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use futures::{AsyncRead, AsyncWrite};
 use libp2p::Multiaddr;
 use pishtar_mesh::records::{ExchangeStats, SetKind};
-use pishtar_signing::record::{CollectionSecret, Record};
+use pishtar_signing::{ack::Ack, record::CollectionSecret};
 use thiserror::Error;
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::compat::TokioAsyncReadCompatExt;
 
-use super::{CollectError, Collector, IngestReport, Sink};
+use super::{
+    CollectError, Collector, CollectorOptions, Guide, GuideError, IngestReport, SinkStatus, Target,
+    open::{OpenedRecord, Unreadable, open_bytes},
+};
 use crate::{
     net::{
         self, NetConfig, NetEvent, NetHandle, Network, NodeId, NodeKey, Protocol,
@@ -28,8 +32,10 @@ use crate::{
 
 /// Room for records that are not counted yet; far above what a sync point carries.
 const STORE_BYTES: u64 = 16 << 30;
-/// Records opened and counted in one transaction.
-const INGEST_BATCH: usize = 2048;
+/// Records opened and counted in one transaction: more share an fsync, and take more memory.
+const INGEST_BATCH: usize = 4096;
+/// How long a round waits for sinks that are slow; what they have not got is acknowledged in a later round.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Longest wait for the sync point with `--once`.
 const CONNECT: Duration = Duration::from_secs(30);
 /// Shortest time between two exchanges, however many hints come.
@@ -41,6 +47,17 @@ pub enum RunError {
     /// The key, the state or the sink.
     #[error(transparent)]
     Collect(#[from] CollectError),
+    /// The ministry's catalogue.
+    #[error(transparent)]
+    Guide(#[from] GuideError),
+    /// With `--once`: a sink has not taken everything.
+    #[error("{words}. {waiting} items wait; nothing is lost, the next run goes on")]
+    Sink {
+        /// What is wrong with the sink.
+        words: String,
+        /// Items that wait for it.
+        waiting: u64,
+    },
     /// The records on their way.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -85,6 +102,15 @@ pub struct Worker {
     store: RecordStore,
     /// Records in the store that were counted or cannot be: not opened again.
     seen: BTreeSet<[u8; 32]>,
+    /// Acknowledgements in the store that were looked at.
+    seen_acks: BTreeSet<[u8; 32]>,
+    catalogue: Option<Catalogue>,
+}
+
+/// The ministry's published folder, and the timestamp that was read last.
+struct Catalogue {
+    folder: PathBuf,
+    read: Vec<u8>,
 }
 
 impl Worker {
@@ -95,22 +121,72 @@ impl Worker {
     pub fn open(
         dir: &Path,
         secret: CollectionSecret,
-        sink: Box<dyn Sink>,
-        home_page: &str,
+        targets: Vec<Target>,
+        options: &CollectorOptions,
     ) -> Result<Self, RunError> {
-        let options = RecordOptions {
+        let store_options = RecordOptions {
             carry_quota_bytes: STORE_BYTES,
             ..RecordOptions::default()
         };
         let ack_key = secret.public().ack;
-        let collector = Collector::open(dir, secret, sink, home_page)?;
-        let store = RecordStore::open(&dir.join("records.redb"), options)?;
+        let collector = Collector::open(dir, secret, targets, options)?;
+        let store = RecordStore::open(&dir.join("records.redb"), store_options)?;
         store.set_ack_keys(vec![ack_key]);
         Ok(Self {
             collector,
             store,
             seen: BTreeSet::new(),
+            seen_acks: BTreeSet::new(),
+            catalogue: None,
         })
+    }
+
+    /// Follows the ministry's published folder: lessons' names, and whose records count no more.
+    pub fn follow_catalogue(&mut self, folder: &Path) {
+        self.catalogue = Some(Catalogue {
+            folder: folder.to_owned(),
+            read: Vec::new(),
+        });
+    }
+
+    /// The collector.
+    pub fn collector(&self) -> &Collector {
+        &self.collector
+    }
+
+    /// Reads the catalogue when its timestamp is another than the one read last.
+    fn refresh_guide(&mut self, now: i64) -> Result<(), RunError> {
+        let Some(catalogue) = &mut self.catalogue else {
+            return Ok(());
+        };
+        let timestamp = catalogue.folder.join("metadata/timestamp.json");
+        // A missing file is reported by the reading below, with the remedy.
+        let there = std::fs::read(timestamp).unwrap_or_default();
+        if !there.is_empty() && there == catalogue.read {
+            return Ok(());
+        }
+        let guide = Guide::read(&catalogue.folder, now)?;
+        catalogue.read = there;
+        self.collector.set_guide(Arc::new(guide), now)?;
+        Ok(())
+    }
+
+    /// Waits while the sinks take what waits for them.
+    ///
+    /// # Errors
+    /// [`RunError::Sink`] with the first sink that is in trouble.
+    pub async fn drain(&mut self) -> Result<(), RunError> {
+        let notices = self.collector.notices();
+        blocking(move || notices.drain()).await;
+        let in_trouble = |sink: SinkStatus| {
+            let words = sink.trouble?;
+            Some(RunError::Sink {
+                words,
+                waiting: sink.waiting,
+            })
+        };
+        let sinks = self.collector.sinks();
+        sinks.into_iter().find_map(in_trouble).map_or(Ok(()), Err)
     }
 
     /// Pulls all that a sync point has, counts it, and hands back acknowledgements. `open` gives a stream to
@@ -125,11 +201,12 @@ impl Worker {
         mut open: impl AsyncFnMut() -> Result<S, RunError>,
     ) -> Result<Round, RunError> {
         let mut round = Round::default();
+        self.refresh_guide(clock())?;
         loop {
             let stats = self.exchange(open().await?, peer, clock()).await?;
             round.pulled += stats.records_in;
             round.acks_given += stats.acks_out;
-            let acknowledged = self.ingest(&mut round.report, clock()).await?;
+            let acknowledged = self.count_held(&mut round.report, clock()).await?;
             if !stats.more && acknowledged == 0 {
                 self.store.expire(clock()).await?;
                 return Ok(round);
@@ -149,30 +226,81 @@ impl Worker {
         Ok(initiate(stream, &self.store, peer, now, ExchangeLimits::default()).await?)
     }
 
-    /// Counts what the store holds and was not seen; returns how many acknowledgements are new.
-    async fn ingest(&mut self, report: &mut IngestReport, now: i64) -> Result<usize, RunError> {
+    /// Counts what the collector's own record store holds and was not counted; returns how many acknowledgements
+    /// are new. `now` is in Unix seconds.
+    ///
+    /// # Errors
+    /// [`RunError`]; what was counted until then stays counted.
+    pub async fn count_held(
+        &mut self,
+        report: &mut IngestReport,
+        now: i64,
+    ) -> Result<usize, RunError> {
+        self.learn_acks()?;
         let snapshot = self.store.snapshot(SetKind::Records);
         let held: BTreeSet<_> = snapshot.entries().iter().map(|entry| entry.id).collect();
         self.seen.retain(|id| held.contains(id));
         let fresh: Vec<_> = held.difference(&self.seen).copied().collect();
+        self.count(&fresh, report, now)?;
+        let notices = self.collector.notices();
+        blocking(move || notices.settle(PATIENCE)).await;
+        let acks = self.collector.acknowledge(now);
         let mut acknowledged = 0;
-        for ids in fresh.chunks(INGEST_BATCH) {
-            let bytes = self.store.load(SetKind::Records, ids)?;
-            let records: Vec<_> = bytes
-                .into_iter()
-                .filter_map(|bytes| Record::parse(bytes).ok())
-                .collect();
-            let (acks, batch) = self.collector.ingest(&records, now)?;
-            report.add(batch);
-            self.seen.extend(ids);
+        for acks in acks.chunks(INGEST_BATCH) {
             let acks = acks.iter().map(|ack| ack.to_bytes().to_vec()).collect();
-            acknowledged += self
-                .store
-                .store(SetKind::Acks, acks, [0; 32], now)
-                .await?
-                .accepted;
+            let stored = self.store.store(SetKind::Acks, acks, [0; 32], now).await?;
+            acknowledged += stored.accepted;
         }
         Ok(acknowledged)
+    }
+
+    /// Opens the next batch while the last one is committed.
+    fn count(
+        &mut self,
+        fresh: &[[u8; 32]],
+        report: &mut IngestReport,
+        now: i64,
+    ) -> Result<(), RunError> {
+        type Batch = Result<Vec<Result<OpenedRecord, Unreadable>>, StoreFault>;
+        let (secret, store) = (self.collector.secret.clone(), self.store.clone());
+        std::thread::scope(|scope| {
+            let (opened, batches) = std::sync::mpsc::sync_channel::<Batch>(1);
+            scope.spawn(move || {
+                for ids in fresh.chunks(INGEST_BATCH) {
+                    let bytes = store.load(SetKind::Records, ids);
+                    let batch = bytes.map(|bytes| open_bytes(bytes, &secret));
+                    // The other side stops listening when the state cannot be written.
+                    if opened.send(batch).is_err() {
+                        return;
+                    }
+                }
+            });
+            for ids in fresh.chunks(INGEST_BATCH) {
+                let Ok(batch) = batches.recv() else { break };
+                report.add(self.collector.count(batch?, now)?);
+                self.seen.extend(ids);
+            }
+            Ok(())
+        })
+    }
+
+    /// What another collector of this ministry acknowledged is counted; its records may never come here.
+    fn learn_acks(&mut self) -> Result<(), RunError> {
+        let snapshot = self.store.snapshot(SetKind::Acks);
+        let held: BTreeSet<_> = snapshot.entries().iter().map(|entry| entry.id).collect();
+        self.seen_acks.retain(|id| held.contains(id));
+        let fresh: Vec<_> = held.difference(&self.seen_acks).copied().collect();
+        for ids in fresh.chunks(INGEST_BATCH) {
+            let mut logs = BTreeMap::new();
+            for bytes in self.store.load(SetKind::Acks, ids)? {
+                if let Ok(ack) = Ack::parse(&bytes) {
+                    logs.insert(ack.log_key, ack.up_to);
+                }
+            }
+            self.collector.state.learn_counted(&logs)?;
+            self.seen_acks.extend(ids);
+        }
+        Ok(())
     }
 
     /// One round with the records in the data folder of a stopped node.
@@ -318,6 +446,12 @@ pub struct Plan {
     pub period: Duration,
     /// Whether to stop after one round.
     pub once: bool,
+}
+
+/// Waits for couriers without holding up the runtime.
+async fn blocking(wait: impl FnOnce() + Send + 'static) {
+    // The task can only fail by a panic of the wait itself, which ends this process's collecting anyway.
+    drop(tokio::task::spawn_blocking(wait).await);
 }
 
 /// The system clock in Unix seconds.

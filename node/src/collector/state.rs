@@ -1,15 +1,19 @@
 //! The collector's own file: what was counted, everyone's progress, and statements on their way out.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use pishtar_mesh::learner::{LearnerId, LessonProgress, LessonRef};
 use pishtar_signing::record::{LogKey, RecordId};
 use redb::{
-    Database, Durability, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction,
+    Database, Durability, ReadTransaction, ReadableDatabase, ReadableTable, Table, TableDefinition,
+    WriteTransaction,
 };
 use serde::{Deserialize, Serialize};
 
-use super::CollectError;
+use super::{COMPLETION_PERMILLE, CollectError, queue::Queues};
 
 /// (log key, sequence) -> record id, only for sequences beyond the first gap.
 const COUNTED: TableDefinition<'_, (&[u8; 32], u64), &[u8; 32]> = TableDefinition::new("counted");
@@ -17,15 +21,12 @@ const COUNTED: TableDefinition<'_, (&[u8; 32], u64), &[u8; 32]> = TableDefinitio
 const LOGS: TableDefinition<'_, &[u8; 32], u64> = TableDefinition::new("logs");
 /// (learner, lesson) -> [`Progress`] as CBOR.
 const PROGRESS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("progress");
-/// Running number -> statement, one line of JSON.
-const OUTBOX: TableDefinition<'_, u64, &str> = TableDefinition::new("outbox");
-/// Sink name -> its own mark of how far it got.
-const SINKS: TableDefinition<'_, &str, u64> = TableDefinition::new("sinks");
+/// `changes`: counts the transactions that changed progress.
+const COUNTERS: TableDefinition<'_, &str, u64> = TableDefinition::new("counters");
+/// Number -> a withheld record as CBOR.
+pub(super) const WITHHELD: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("withheld");
 /// `salt` and `node_seed`, 32 random bytes each.
 const SECRETS: TableDefinition<'_, &str, &[u8; 32]> = TableDefinition::new("secrets");
-
-/// Most statements sent to the sink at once.
-const OUTBOX_BATCH: usize = 10_000;
 
 /// What the collector knows about one learner and one lesson.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +39,14 @@ pub(super) struct Progress {
     pub(super) completed: bool,
     /// The latest hour since 1970 that a device named, not later than the collector's clock then.
     pub(super) hour: u32,
+}
+
+impl Progress {
+    /// Notes what sinks of statements were told, and what a later one is told when it is introduced.
+    pub(super) fn stated(&mut self) {
+        self.initialized = true;
+        self.completed |= self.lesson.is_completed(COMPLETION_PERMILLE);
+    }
 }
 
 /// `collector.redb`.
@@ -93,41 +102,46 @@ impl State {
             let mut txn = self.database.begin_write()?;
             txn.set_durability(Durability::Immediate)
                 .expect("a fresh transaction has no savepoint that forbids it");
-            let result = work(&mut Tables::open(&txn)?)?;
+            let mut tables = Tables::open(&txn)?;
+            let result = work(&mut tables)?;
+            tables.finish()?;
             txn.commit()?;
             Ok(result)
         };
         run().map_err(|error| self.failed(&error))
     }
 
-    /// The oldest statements that wait, with their numbers.
-    pub(super) fn outbox(&self) -> Result<Vec<(u64, String)>, CollectError> {
-        let run = || -> Result<_, redb::Error> {
-            let table = self.database.begin_read()?.open_table(OUTBOX)?;
-            let rows = table.iter()?.take(OUTBOX_BATCH);
-            rows.map(|row| {
-                row.map(|(at, line)| (at.value(), line.value().to_owned()))
-                    .map_err(Into::into)
-            })
-            .collect()
-        };
-        run().map_err(|error| self.failed(&error))
+    /// Reads one consistent state.
+    pub(super) fn read<T>(
+        &self,
+        work: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error>,
+    ) -> Result<T, CollectError> {
+        let run = || work(&self.database.begin_read()?);
+        run().map_err(|error: redb::Error| self.failed(&error))
     }
 
-    pub(super) fn sink_mark(&self, sink: &str) -> Result<u64, CollectError> {
-        let run = || -> Result<_, redb::Error> {
-            let table = self.database.begin_read()?.open_table(SINKS)?;
-            Ok(table.get(sink)?.map_or(0, |mark| mark.value()))
-        };
-        run().map_err(|error| self.failed(&error))
+    /// Up to where these logs are counted without a gap; logs that are not known are left out.
+    pub(super) fn contiguous<'l>(
+        &self,
+        logs: impl Iterator<Item = &'l LogKey>,
+    ) -> Result<BTreeMap<LogKey, u64>, CollectError> {
+        self.read(|txn| {
+            let table = txn.open_table(LOGS)?;
+            let mut known = BTreeMap::new();
+            for log in logs {
+                if let Some(up_to) = table.get(&log.0)? {
+                    known.insert(*log, up_to.value());
+                }
+            }
+            Ok(known)
+        })
     }
 
-    /// The sink durably holds all statements up to this number.
-    pub(super) fn sent(&self, last: u64, sink: &str, mark: u64) -> Result<(), CollectError> {
-        self.write(|tables| {
-            tables.outbox.retain_in(..=last, |_, _| false)?;
-            tables.sinks.insert(sink, mark)?;
-            Ok(())
+    /// Counts how often progress changed.
+    pub(super) fn changes(&self) -> Result<u64, CollectError> {
+        self.read(|txn| {
+            let counted = txn.open_table(COUNTERS)?.get("changes")?;
+            Ok(counted.map_or(0, |count| count.value()))
         })
     }
 
@@ -136,18 +150,15 @@ impl State {
         &self,
         mut visit: impl FnMut(&LearnerId, &LessonRef, &Progress),
     ) -> Result<(), CollectError> {
-        let mut run = || -> Result<_, redb::Error> {
-            let table = self.database.begin_read()?.open_table(PROGRESS)?;
-            for row in table.iter()? {
-                let (key, value) = row?;
-                let (learner, lesson) = key.value();
-                let learner = LearnerId::new(learner).map_err(corrupted)?;
-                let lesson = LessonRef::new(lesson).map_err(corrupted)?;
-                visit(&learner, &lesson, &decode(value.value())?);
-            }
-            Ok(())
-        };
-        run().map_err(|error| self.failed(&error))
+        self.read(|txn| {
+            each_progress(
+                &txn.open_table(PROGRESS)?,
+                &mut |learner, lesson, progress| {
+                    visit(&learner, &lesson, &progress);
+                    Ok(())
+                },
+            )
+        })
     }
 
     fn failed(&self, error: &redb::Error) -> CollectError {
@@ -164,8 +175,10 @@ pub(super) struct Tables<'txn> {
     counted: Table<'txn, (&'static [u8; 32], u64), &'static [u8; 32]>,
     logs: Table<'txn, &'static [u8; 32], u64>,
     progress: Table<'txn, (&'static str, &'static str), &'static [u8]>,
-    outbox: Table<'txn, u64, &'static str>,
-    sinks: Table<'txn, &'static str, u64>,
+    counters: Table<'txn, &'static str, u64>,
+    pub(super) withheld: Table<'txn, u64, &'static [u8]>,
+    /// What waits for the sinks.
+    pub(super) queues: Queues<'txn>,
     secrets: Table<'txn, &'static str, &'static [u8; 32]>,
 }
 
@@ -176,14 +189,14 @@ impl<'txn> Tables<'txn> {
             counted: txn.open_table(COUNTED)?,
             logs: txn.open_table(LOGS)?,
             progress: txn.open_table(PROGRESS)?,
-            outbox: txn.open_table(OUTBOX)?,
-            sinks: txn.open_table(SINKS)?,
+            counters: txn.open_table(COUNTERS)?,
+            withheld: txn.open_table(WITHHELD)?,
+            queues: Queues::open(txn)?,
             secrets: txn.open_table(SECRETS)?,
         })
     }
 
     /// The transaction, for tables that another part of the collector owns.
-    #[expect(dead_code, reason = "names and erasures keep tables of their own")]
     pub(super) fn transaction(&self) -> &'txn WriteTransaction {
         self.txn
     }
@@ -251,12 +264,89 @@ impl<'txn> Tables<'txn> {
         Ok(())
     }
 
-    /// Puts a statement at the end of the outbox.
-    pub(super) fn queue(&mut self, line: &str) -> Result<(), redb::Error> {
-        let next = self.outbox.last()?.map_or(0, |(at, _)| at.value() + 1);
-        self.outbox.insert(next, line)?;
+    /// All records of the log up to there are counted, wherever.
+    pub(super) fn raise_contiguous(
+        &mut self,
+        log: &LogKey,
+        mut up_to: u64,
+    ) -> Result<(), redb::Error> {
+        if self.contiguous(log)? >= up_to {
+            return Ok(());
+        }
+        self.counted
+            .retain_in((&log.0, 0)..=(&log.0, up_to), |_, _| false)?;
+        while self.take_counted(log, up_to + 1)? {
+            up_to += 1;
+        }
+        self.set_contiguous(log, up_to)
+    }
+
+    /// Whether records of the log are counted beyond a gap.
+    pub(super) fn has_gaps(&self, log: &LogKey) -> Result<bool, redb::Error> {
+        let mut rows = self.counted.range((&log.0, 0)..=(&log.0, u64::MAX))?;
+        Ok(rows.next().transpose()?.is_some())
+    }
+
+    /// Notes that progress changed.
+    pub(super) fn changed(&mut self) -> Result<(), redb::Error> {
+        let count = self
+            .counters
+            .get("changes")?
+            .map_or(0, |count| count.value());
+        self.counters.insert("changes", count + 1)?;
         Ok(())
     }
+
+    pub(super) fn drop_progress(&mut self, learner: &LearnerId) -> Result<(), redb::Error> {
+        let mut lessons = Vec::new();
+        for row in self.progress.range((learner.as_str(), "")..)? {
+            let (key, _) = row?;
+            let (of, lesson) = key.value();
+            if of != learner.as_str() {
+                break;
+            }
+            lessons.push(lesson.to_owned());
+        }
+        for lesson in lessons {
+            self.progress.remove((learner.as_str(), lesson.as_str()))?;
+        }
+        Ok(())
+    }
+
+    /// Tells a new sink all that is known: `items` makes what it is fed from one learner's work on one lesson.
+    pub(super) fn introduce(
+        &mut self,
+        sink: u32,
+        mut items: impl FnMut(&LearnerId, &LessonRef, &Progress) -> Vec<Vec<u8>>,
+    ) -> Result<(), redb::Error> {
+        let Self {
+            progress, queues, ..
+        } = self;
+        each_progress(progress, &mut |learner, lesson, progress| {
+            for item in items(&learner, &lesson, &progress) {
+                queues.push_to(sink, &item)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn finish(self) -> Result<(), redb::Error> {
+        self.queues.finish()
+    }
+}
+
+fn each_progress(
+    table: &impl ReadableTable<(&'static str, &'static str), &'static [u8]>,
+    visit: &mut impl FnMut(LearnerId, LessonRef, Progress) -> Result<(), redb::Error>,
+) -> Result<(), redb::Error> {
+    for row in table.iter()? {
+        let (key, value) = row?;
+        let (learner, lesson) = key.value();
+        let learner = LearnerId::new(learner).map_err(corrupted)?;
+        let lesson = LessonRef::new(lesson).map_err(corrupted)?;
+        visit(learner, lesson, decode(value.value())?)?;
+    }
+    Ok(())
 }
 
 fn decode(bytes: &[u8]) -> Result<Progress, redb::Error> {

@@ -7,7 +7,7 @@
 use pishtar_mesh::learner::{Attempt, LearnerId, LessonRef};
 use serde_json::{Value, json};
 
-use super::{COMPLETION_PERMILLE, state::Progress};
+use super::{COMPLETION_PERMILLE, guide::KnownLesson, ingest::Rules, state::Progress};
 
 const VERBS: &str = "http://adlnet.gov/expapi/verbs/";
 const VIDEO: &str = "https://w3id.org/xapi/video";
@@ -17,6 +17,8 @@ pub(super) struct Change<'a> {
     pub(super) learner: &'a LearnerId,
     pub(super) lesson: &'a LessonRef,
     pub(super) before: &'a Progress,
+    /// What the catalogue says of the lesson.
+    pub(super) known: Option<&'a KnownLesson>,
     /// The collector's clock, Unix seconds.
     pub(super) now: i64,
 }
@@ -56,7 +58,7 @@ impl Vocabulary {
     /// The statements that follow from the change; marks in `after` which of the single ones were made.
     pub(super) fn statements(&self, change: &Change<'_>, after: &mut Progress) -> Vec<String> {
         let mut parts = Vec::new();
-        let video = || self.video(change.lesson);
+        let video = || self.video(change);
         if !after.initialized {
             after.initialized = true;
             parts.push(Part::new(
@@ -105,13 +107,14 @@ impl Vocabulary {
         learner: &LearnerId,
         lesson: &LessonRef,
         progress: &Progress,
-        now: i64,
+        rules: &Rules<'_>,
     ) -> Vec<String> {
         let change = Change {
             learner,
             lesson,
             before: &Progress::default(),
-            now,
+            known: rules.guide.lesson(lesson.as_str()),
+            now: rules.now,
         };
         let mut again = Progress {
             lesson: progress.lesson.clone(),
@@ -122,11 +125,15 @@ impl Vocabulary {
         self.statements(&change, &mut again)
     }
 
-    fn video(&self, lesson: &LessonRef) -> Value {
+    fn video(&self, change: &Change<'_>) -> Value {
+        let mut definition = json!({ "type": format!("{VIDEO}/activity-type/video") });
+        if let Some(known) = change.known.filter(|known| !known.title.is_empty()) {
+            definition["name"] = json!({ known.language.as_str(): known.title });
+        }
         json!({
             "objectType": "Activity",
-            "id": format!("{}lessons/{}", self.home_page, encoded(lesson.as_str())),
-            "definition": { "type": format!("{VIDEO}/activity-type/video") },
+            "id": format!("{}lessons/{}", self.home_page, encoded(change.lesson.as_str())),
+            "definition": definition,
         })
     }
 
@@ -150,7 +157,7 @@ impl Vocabulary {
         }
         let mut context_activities = json!({ "category": [{ "id": VIDEO }] });
         if part.verb == "answered" {
-            context_activities["parent"] = json!([self.video(change.lesson)]);
+            context_activities["parent"] = json!([self.video(change)]);
         }
         // Made from what is stated: a statement that is sent twice is one statement to its receiver.
         let id = uuid(&["statement", &registration, part.verb, &part.distinct]);
@@ -255,16 +262,20 @@ fn timestamp(hour: u32, now: i64) -> String {
         .to_string()
 }
 
-/// A version 8 UUID (RFC 9562) from a hash of the parts.
+/// The space of names that our UUIDs lie in.
+const NAMESPACE: [u8; 16] = *b"pishtar xapi ids";
+
+/// A version 5 UUID (RFC 9562, 5.5): the same parts give the same id.
 fn uuid(parts: &[&str]) -> String {
-    let mut hasher = blake3::Hasher::new_derive_key("pishtar xapi uuid 1");
+    let mut hasher = sha1_smol::Sha1::new();
+    hasher.update(&NAMESPACE);
     for part in parts {
         hasher.update(&(part.len() as u64).to_be_bytes());
         hasher.update(part.as_bytes());
     }
     let mut bytes = [0; 16];
-    bytes.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-    bytes[6] = bytes[6] & 0x0f | 0x80;
+    bytes.copy_from_slice(&hasher.digest().bytes()[..16]);
+    bytes[6] = bytes[6] & 0x0f | 0x50;
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let hex = hex::encode(bytes);
     format!(

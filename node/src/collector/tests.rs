@@ -97,13 +97,17 @@ fn two_tablets() -> (Vec<Record>, Vec<Record>) {
 }
 
 fn open(dir: &Path) -> Collector {
-    Collector::open(
-        dir,
-        secret(),
-        Box::new(XapiFile::new(&dir.join("out.jsonl"))),
-        HOME,
-    )
-    .unwrap()
+    Collector::open(dir, secret(), xapi(dir), &options()).unwrap()
+}
+
+fn options() -> CollectorOptions {
+    CollectorOptions::new(HOME)
+}
+
+fn xapi(dir: &Path) -> Vec<Target> {
+    vec![Target::Queue(Box::new(XapiFile::new(
+        &dir.join("out.jsonl"),
+    )))]
 }
 
 fn statements(dir: &Path) -> Vec<Value> {
@@ -202,7 +206,10 @@ fn order_duplication_and_restarts_never_matter() {
     assert_eq!(acks, [2, 3, 2, 3]);
     let csv = |dir: &Path| {
         let out = dir.join("out.csv");
-        assert_eq!(export(dir, ExportFormat::Csv, &out, HOME, NOW).unwrap(), 1);
+        assert_eq!(
+            export(dir, ExportFormat::Csv, &out, HOME, &Guide::default(), NOW).unwrap(),
+            1
+        );
         fs::read_to_string(out).unwrap()
     };
     let cells = |text: String| {
@@ -217,7 +224,9 @@ fn order_duplication_and_restarts_never_matter() {
     let row = cells(csv(straight.path()));
     assert_eq!(
         row,
-        format!("{CANARY_NAME},{CANARY_LESSON},100.0,100.0,100.0,true,2,exercise=5/5")
+        format!(
+            "{CANARY_NAME},{CANARY_LESSON},,,,100.0,100.0,100.0,true,2,exercise=5/5,2026-05-10T08:00:00Z"
+        )
     );
     assert_eq!(cells(csv(crooked.path())), row);
     let completed = |dir: &Path| {
@@ -237,8 +246,7 @@ fn strangers_records_are_never_acknowledged() {
     let dir = tempfile::tempdir().unwrap();
     let (records, _) = two_tablets();
     let other = CollectionSecret::generate(1, &mut ChaCha20Rng::from_seed([9; 32]));
-    let sink = Box::new(XapiFile::new(&dir.path().join("out.jsonl")));
-    let mut collector = Collector::open(dir.path(), other, sink, HOME).unwrap();
+    let mut collector = Collector::open(dir.path(), other, xapi(dir.path()), &options()).unwrap();
     let (acks, report) = collector.ingest(&records, NOW).unwrap();
     assert!(acks.is_empty());
     assert_eq!(
@@ -259,12 +267,16 @@ impl Sink for Fragile {
         self.0.name()
     }
 
-    fn write(&mut self, mark: u64, lines: &[String]) -> io::Result<u64> {
+    fn feed(&self) -> Feed {
+        Feed::Statements
+    }
+
+    fn write(&mut self, mark: u64, items: &[Vec<u8>]) -> Result<Written, SinkError> {
         if self.1.load(Ordering::SeqCst) {
-            self.0.write(mark, &lines[..1])?;
-            return Err(io::Error::other("no space left"));
+            self.0.write(mark, &items[..1])?;
+            return Err(SinkError::new("no space left"));
         }
-        self.0.write(mark, lines)
+        self.0.write(mark, items)
     }
 }
 
@@ -273,19 +285,70 @@ fn a_sink_that_fails_loses_nothing_and_doubles_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let broken = Arc::new(AtomicBool::new(true));
     let sink = Fragile(XapiFile::new(&dir.path().join("out.jsonl")), broken.clone());
-    let mut collector = Collector::open(dir.path(), secret(), Box::new(sink), HOME).unwrap();
+    let told = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let mut options = options();
+    options.pauses.first = Duration::from_millis(5);
+    options.pauses.longest = Duration::from_millis(20);
+    let hears = told.clone();
+    options.tell = Arc::new(move |words| hears.lock().unwrap().push(words.to_owned()));
+    let targets = vec![Target::Queue(Box::new(sink))];
+    let mut collector = Collector::open(dir.path(), secret(), targets, &options).unwrap();
     let (records, _) = two_tablets();
-    assert!(matches!(
-        collector.ingest(&records, NOW),
-        Err(CollectError::Sink(_))
-    ));
-    broken.store(false, Ordering::SeqCst);
     let (acks, report) = collector.ingest(&records, NOW).unwrap();
-    assert_eq!((acks[0].up_to, report.duplicate), (3, 3));
+    assert_eq!((acks.len(), report.counted), (0, 3));
+    assert_eq!(
+        collector.sinks()[0].trouble.as_deref(),
+        Some("no space left")
+    );
+    broken.store(false, Ordering::SeqCst);
+    let mut acks = Vec::new();
+    while acks.is_empty() {
+        collector.settle(Duration::from_secs(5));
+        acks = collector.acknowledge(NOW);
+    }
+    assert_eq!(acks[0].up_to, 3);
     assert_eq!(
         verbs(&statements(dir.path())),
         ["initialized", "answered", "terminated"]
     );
+    let told = told.lock().unwrap();
+    assert_eq!(
+        told[0],
+        "no space left. 3 statements wait; nothing is lost, it is tried again."
+    );
+    assert!(
+        told[1].ends_with("takes statements again; 0 wait."),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_sink_given_later_is_told_everything_and_one_left_out_misses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, second) = two_tablets();
+    let open_with = |targets| Collector::open(dir.path(), secret(), targets, &options()).unwrap();
+    open_with(vec![Target::Nothing])
+        .ingest(&first, NOW)
+        .unwrap();
+    open_with(xapi(dir.path())).settle(Duration::from_secs(10));
+    assert_eq!(
+        verbs(&statements(dir.path())),
+        ["initialized", "answered", "terminated"]
+    );
+    let mut without = open_with(Vec::new());
+    let (acks, _) = without.ingest(&second, NOW).unwrap();
+    assert_eq!(acks.len(), 1, "a sink that nobody gave holds nothing up");
+    let absent = without.absent_sinks().unwrap();
+    assert_eq!((absent.len(), absent[0].1), (1, 3));
+    drop(without);
+    open_with(xapi(dir.path())).settle(Duration::from_secs(10));
+    assert_eq!(
+        verbs(&statements(dir.path()))[3..],
+        ["answered", "terminated", "completed"]
+    );
+    let again = open_with(Vec::new());
+    assert!(again.forget_sink(&absent[0].0).unwrap());
+    assert!(!again.forget_sink(&absent[0].0).unwrap());
 }
 
 #[test]
@@ -296,6 +359,7 @@ fn exports_say_what_they_need() {
         ExportFormat::Csv,
         &dir.path().join("x"),
         HOME,
+        &Guide::default(),
         NOW,
     );
     assert!(matches!(nothing, Err(ExportError::NoProgress(_))));
@@ -305,6 +369,7 @@ fn exports_say_what_they_need() {
         ExportFormat::Csv,
         &dir.path().join("x"),
         HOME,
+        &Guide::default(),
         NOW,
     );
     assert!(matches!(
@@ -314,7 +379,15 @@ fn exports_say_what_they_need() {
     drop(collector);
     open(dir.path()).ingest(&two_tablets().0, NOW).unwrap();
     let out = dir.path().join("x.jsonl");
-    export(dir.path(), ExportFormat::Xapi, &out, HOME, NOW).unwrap();
+    export(
+        dir.path(),
+        ExportFormat::Xapi,
+        &out,
+        HOME,
+        &Guide::default(),
+        NOW,
+    )
+    .unwrap();
     assert_eq!(fs::read_to_string(out).unwrap().lines().count(), 3);
 }
 
@@ -325,13 +398,7 @@ fn store(dir: &Path) -> RecordStore {
 }
 
 fn worker(dir: &Path) -> Worker {
-    Worker::open(
-        dir,
-        secret(),
-        Box::new(XapiFile::new(&dir.join("out.jsonl"))),
-        HOME,
-    )
-    .unwrap()
+    Worker::open(dir, secret(), xapi(dir), &options()).unwrap()
 }
 
 fn contains(dir: &Path, needle: &str) -> bool {

@@ -4,6 +4,8 @@ pub mod catalogue;
 #[cfg(feature = "bench")]
 pub mod catalogue_sync;
 #[cfg(feature = "bench")]
+pub mod collect;
+#[cfg(feature = "bench")]
 pub mod fill;
 pub mod idle;
 #[cfg(feature = "bench")]

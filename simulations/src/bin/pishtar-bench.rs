@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 use pishtar_simulations::bench::{
     catalogue::{self, Size, workshop},
     catalogue_sync::{self, CatalogueSync},
+    collect::{self, CollectArgs},
     idle::{self, Idle},
     one_to_one::{self, Contender, Row},
     publish::{self, Publishing},
@@ -95,6 +96,8 @@ enum What {
         #[arg(long)]
         json: bool,
     },
+    /// The ministry's collector: sealed records opened, verified, merged and handed to sinks
+    Collect(CollectArgs),
     /// Makes a country's catalogue: a published folder without lesson files, or a workshop
     Catalogue {
         /// The folder
@@ -192,6 +195,7 @@ fn main() -> Result<()> {
             let sync = catalogue_sync::run(&pishtar, scratch.path(), lessons, touch, round_trip)?;
             print_sync(&sync, json)
         }
+        What::Collect(args) => collect::run(&args).map(drop),
         What::Publish {
             pishtar,
             lessons,

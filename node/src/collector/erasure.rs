@@ -1,0 +1,32 @@
+//! Forgetting a learner for good: nothing is left here, and nothing that comes later is taken in.
+
+use pishtar_mesh::learner::LearnerId;
+use redb::{ReadableTable, TableDefinition};
+
+use super::{delta::Delta, sinks::Feed, state::Tables};
+
+/// BLAKE3 of an erased learner's id -> nothing. An id is random, so its hash tells nobody anything.
+const ERASED: TableDefinition<'_, &[u8; 32], ()> = TableDefinition::new("erased");
+
+impl Tables<'_> {
+    /// Deletes the learner's progress, remembers never to take any in again, and tells databases to do the
+    /// same. Who may ask for it is for the caller to check.
+    #[expect(dead_code, reason = "asked for by a school's signed statement")]
+    pub(super) fn erase(&mut self, learner: &LearnerId) -> Result<(), redb::Error> {
+        {
+            let mut erased = self.transaction().open_table(ERASED)?;
+            erased.insert(blake3::hash(learner.as_str().as_bytes()).as_bytes(), ())?;
+        }
+        self.drop_progress(learner)?;
+        self.changed()?;
+        self.queues
+            .push(Feed::Deltas, &Delta::Erased(learner.clone()).to_bytes())
+    }
+
+    /// Whether nothing of this learner is taken in any more.
+    pub(super) fn is_erased(&self, learner: &LearnerId) -> Result<bool, redb::Error> {
+        let erased = self.transaction().open_table(ERASED)?;
+        let hash = blake3::hash(learner.as_str().as_bytes());
+        Ok(erased.get(hash.as_bytes())?.is_some())
+    }
+}
