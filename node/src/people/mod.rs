@@ -3,6 +3,7 @@
 //! [`People`] is what pages and commands use. All of it lies sealed in `people.redb`; nothing of it ever leaves the node
 //! but inside sealed records. Always true: a call that returned without an error is on the disk.
 
+pub mod accounts;
 mod ask;
 mod assign;
 mod book;
