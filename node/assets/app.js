@@ -34,8 +34,13 @@
   var dialog = document.getElementById('who');
   var chip = document.getElementById('learner');
 
+  // Whoever is signed in is who the node says; nobody chooses another name then.
+  var signedIn = chip.tagName === 'A';
+  var seats = (chip.dataset.seats || '').split(' ');
+
   function people() { return store.get('pishtar.people', []); }
   function current() {
+    if (signedIn) return chip.dataset.learner ? { id: chip.dataset.learner, name: '' } : null;
     var id = store.get('pishtar.who', null);
     return people().filter(function (person) { return person.id === id; })[0] || null;
   }
@@ -55,7 +60,11 @@
     choose(person.id);
   }
 
+  // A report about a learner whom a school registered goes out only while that learner is signed in here.
+  function maySend(event) { return !/^p\.[a-z2-7]{16}$/.test(event.learner) || seats.indexOf(event.learner) >= 0; }
+
   function showChip() {
+    if (signedIn) return;
     var person = current();
     chip.classList.toggle('nobody', !person);
     chip.hidden = !person && !document.getElementById('player');
@@ -101,6 +110,7 @@
     });
   }
   function ask() {
+    if (signedIn) return;
     fillList();
     document.getElementById('who-name').value = '';
     if (dialog.showModal) dialog.showModal(); else dialog.setAttribute('open', '');
@@ -111,7 +121,7 @@
     if (!current()) addPerson('');
     dialog.returnValue = '';
   });
-  chip.addEventListener('click', ask);
+  if (!signedIn) chip.addEventListener('click', ask);
   showChip();
 
   function watched() {
@@ -174,5 +184,5 @@
   document.addEventListener('click', function (event) { if (!menu.contains(event.target)) menu.open = false; });
   document.addEventListener('keydown', function (event) { if (event.key === 'Escape') menu.open = false; });
 
-  window.pishtar = { store: store, randomId: randomId, current: current, ask: ask };
+  window.pishtar = { store: store, randomId: randomId, current: current, maySend: maySend, ask: ask };
 })();

@@ -97,6 +97,7 @@
     say('saving');
     send();
   }
+  function waits(key) { return store.get(key, []).some(app.maySend); }
   function queueKeys() { return store.keys(PREFIX); }
   function say(state) {
     saved.textContent = saved.dataset[state] || '';
@@ -105,12 +106,12 @@
   }
   function send() {
     if (sending) return;
-    var key = [mine].concat(queueKeys()).filter(function (k) { return store.get(k, []).length; })[0];
+    var key = [mine].concat(queueKeys()).filter(waits)[0];
     if (!key) return;
-    var batch = store.get(key, []).slice(0, 50);
+    var batch = store.get(key, []).filter(app.maySend).slice(0, 50);
     var sent = batch.map(function (event) { return JSON.stringify(event); });
     sending = true;
-    inFlight = key === mine ? batch.length : 0;
+    inFlight = key === mine ? store.get(mine, []).length : 0;
     fetch('/api/progress', {
       method: 'POST', keepalive: true, headers: { 'Content-Type': 'application/json' },
       body: '{"events":[' + sent.join() + ']}'
@@ -122,7 +123,7 @@
         if (rest.length) store.set(key, rest); else store.remove(key);
         sending = false; inFlight = 0; waitMs = 0;
         if (answer.status !== 201) say('unsaved');
-        else if (!queueKeys().some(function (k) { return store.get(k, []).length; })) say('saved');
+        else if (!queueKeys().some(waits)) say('saved');
         send();
       } else throw new Error(String(answer.status));
     }).catch(function () {
@@ -135,7 +136,7 @@
   function leave() {
     report();
     // Whether a beacon arrived is unknown, so its reports stay stored and are sent once more; a union counts once.
-    var list = store.get(mine, []);
+    var list = store.get(mine, []).filter(app.maySend);
     if (list.length && navigator.sendBeacon) {
       navigator.sendBeacon('/api/progress', new Blob([JSON.stringify({ events: list.slice(0, 50) })], { type: 'application/json' }));
     }

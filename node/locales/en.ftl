@@ -248,3 +248,284 @@ status-disk-full = The disk of this device is full. Everything that is here can 
 error-not-here-title = This can only be chosen on the device itself
 search-elsewhere = Not kept on this device
 search-elsewhere-help = They come from a neighbour when somebody plays them. Open one to keep it here.
+
+## Signing in
+sign-in = Sign in
+sign-in-class = Which class are you in?
+sign-in-name = Who are you?
+sign-in-other-class = Another class
+sign-in-other-name = That is not me
+sign-in-pin = Your PIN
+sign-in-family = This is our family’s device
+sign-in-family-help = You stay signed in, and brothers and sisters can sign in beside you. Leave it empty at school.
+sign-in-no-secret = Your teacher has not given you pictures or a PIN yet. Ask for them.
+sign-in-wrong = That is not right. Try again.
+sign-in-wait-short = Too many wrong tries. Wait a little and try again.
+sign-in-wait-seconds = { $count ->
+    [one] Too many wrong tries. Wait { $count } second, or ask your teacher.
+   *[other] Too many wrong tries. Wait { $count } seconds, or ask your teacher.
+}
+sign-in-wait-minutes = { $count ->
+    [one] Too many wrong tries. Wait { $count } minute, or ask your teacher.
+   *[other] Too many wrong tries. Wait { $count } minutes, or ask your teacher.
+}
+sign-out = Sign out
+sign-out-all = Sign everybody out
+who-another = Another learner
+pictures-step = Picture { $step } of 4
+picture-sun = sun
+picture-moon = moon
+picture-star = star
+picture-house = house
+picture-tree = tree
+picture-flower = flower
+picture-fish = fish
+picture-bird = bird
+picture-cat = cat
+picture-apple = apple
+picture-ball = ball
+picture-boat = boat
+off-title = Nobody can sign in over this connection
+off-why = This page came over plain HTTP: everybody on this Wi-Fi could read a PIN that is typed here. Lessons work all the same.
+off-secure = Open the safe connection (HTTPS)
+off-no-tls = This device offers no HTTPS. Sign in on the device itself, or have it started with --tls local.
+connection-title = What a safe connection is
+connection-is-safe = This connection is safe: nobody on the network can read along.
+connection-is-not = This connection is not safe: whoever is on the same Wi-Fi can read along.
+connection-what = Lessons are public and need no protection. Names, PINs and marks do: they travel over a safe connection (HTTPS) only, or stay on the device itself.
+connection-install = Keeping these pages as an app, and sending reports later by themselves, works only over a safe connection or on the device itself; browsers do not allow it otherwise.
+connection-warning-title = The browser warns
+connection-warning = Your browser does not know this device yet and says that the connection is not private. Add this device’s certificate once, and the warning is gone.
+connection-step-1 = Download it here, best on the device itself or at a desk of the school:
+connection-get = Certificate of this device
+connection-step-2 = Open the file. On a phone: Settings, Security, Install a certificate, CA certificate. On a computer: in the browser’s settings under Certificates, Authorities, Import.
+connection-step-3 = Open the safe connection again.
+connection-limits = The certificate counts for this device on private networks only; it can vouch for no other site.
+
+## Cards and families
+card-sign-in = With a learner card
+card-sign-in-help = At home, or when you forgot your PIN
+card-new = A card that is new on this device
+card-code = What stands on the card
+card-code-help = Scan the code with the camera and copy the text here, or type it. Capitals and blanks do not count.
+card-at-school = At your own school the card is enough; the other two fields stay empty.
+card-label = What the family calls you here
+card-pin = A PIN for this device
+card-pin-help = At least 4 characters. Without it nobody can use the card on this device.
+card-bad = This is not the text of a learner card, or a character is wrong. Read it again.
+card-not-valid = This card counts no more. Ask your teacher for the new one.
+card-short-pin = Choose a PIN with at least 4 characters.
+card-too-many = This device has as many learners as it can keep.
+card-title = Learner card
+card-print = Print the card
+card-renew = Make a new card
+card-renew-help = For a lost card: the old one counts no more, and devices that took it in need the new one.
+card-renewed = There is a new card; the old one counts no more. Print it.
+card-number = card { $number }
+cards-title = Learner cards
+cards-lead = Print this page: eight cards on a sheet. Cut them and give each learner their own; whoever holds a card can work in that learner’s name.
+cards-no-school = This device is not a school’s node yet, so it can make no cards. Whoever runs it sets that up with: pishtar school init
+cards-elsewhere = The cards of these learners were made on another of the school’s computers. Print them there, or make new ones:
+
+## A learner's own page
+me-title = My lessons
+me-hello = Hello, { $name }!
+me-to-do = To do
+me-begun = Begun
+me-done = Done
+me-nothing-to-do = Nothing is set for you now. Choose any lesson.
+me-lessons = All lessons
+me-at-home = What you do here is kept sealed and travels to your school. There your teacher sees it.
+work-done = Done
+work-percent = { $percent } % watched
+work-not-begun = Not begun
+work-points = { $points } points
+work-due = by { $date }
+work-assigned = set
+help-stuck = { $count ->
+    [one] { $count } try at one exercise, at best { $best } of { $of } points
+   *[other] { $count } tries at one exercise, at best { $best } of { $of } points
+}
+help-overdue = not done; it was due on { $date }
+help-stopped = { $count ->
+    [one] begun, and not gone on with for { $count } day
+   *[other] begun, and not gone on with for { $count } days
+}
+
+## Classes
+classes-title = Classes
+classes-none = No class is yours yet. The administrator gives you classes.
+count-learners = { $count ->
+    [one] { $count } learner
+   *[other] { $count } learners
+}
+count-assigned = { $count ->
+    [one] { $count } lesson set
+   *[other] { $count } lessons set
+}
+count-need-help = { $count ->
+    [one] { $count } needs help
+   *[other] { $count } need help
+}
+class-title = Class { $class }
+class-grid = Who did what
+class-learner = Learner
+class-help = Needs help
+class-empty = No learner is in this class yet. Register them one by one, or have the administrator upload a table.
+class-assigned = The lesson is set for the class.
+class-taken-back = The lesson is taken back.
+sort-label = Sort
+sort-help = Help first
+sort-name = By name
+sort-done = Most done
+assign-title = Set a lesson
+assign-find = Find a lesson
+assign-lesson = Lesson
+assign-due = To be done by (may stay empty)
+assign-action = Set it for the class
+assign-none = No lesson found that the class does not have already.
+assign-no-lesson = Choose a lesson from the list.
+assign-bad-day = Write the day like 2026-12-15, or leave it empty.
+assign-take-back = Take back
+assign-take-back-of = Take back { $title }
+learner-no-login = The ministry has not answered with a login yet.
+learner-work = Lessons
+learner-no-work = Nothing yet.
+learner-data = Registered
+learner-rights = What is held on this learner
+learner-export = Download everything
+secret-title = Pictures or PIN
+secret-is-pin = Signs in with a PIN.
+secret-is-pictures = Signs in with pictures.
+secret-is-none = Cannot sign in with a name yet: give a PIN or pictures.
+secret-new-pin = Give a PIN
+secret-new-pictures = Give pictures
+secret-save = Save
+secret-saved = Saved. The learner signs in with it from now on.
+secret-waits = { $count ->
+    [one] After wrong tries this learner has to wait { $count } second.
+   *[other] After wrong tries this learner has to wait { $count } seconds.
+}
+secret-forgive = Let try again now
+secret-forgiven = The learner can try again now.
+secret-bad-pin = A PIN has 4 to 8 digits.
+secret-easy-pin = Everybody tries that PIN first. Take another.
+secret-bad-pictures = Choose four pictures, at least two different ones.
+secret-bad-password = A password has at least 10 characters.
+
+## Registering
+register-title = Register a learner
+register-sealed = What you write is kept sealed. Only the school and the ministry can read it.
+register-wrong = Something is not right yet. Look at the marked fields; nothing you typed is lost.
+register-action = Register
+register-done = The learner is registered.
+register-known = This learner was registered already.
+field-optional = (may stay empty)
+field-name = First name
+field-surname = Surname
+field-parent = Parent or guardian
+field-school = School
+field-municipality = Municipality
+field-phone = Telephone
+field-class = Class
+field-born = Year of birth
+hint-name = Write a name in letters, without digits.
+hint-parent = Write the name of a parent or guardian in letters.
+hint-place = Write its name.
+hint-phone = Write a number like 044 123 456 or +383 44 123 456, or leave it empty.
+hint-class = Write a class like 6A or VI/2.
+hint-born = Write the year with four digits, or leave it empty.
+upload-title = Upload a table
+upload-lead = A table of learners, saved by a spreadsheet as CSV UTF-8. You see first what was read; nothing is taken before you say so.
+upload-file = The file
+upload-paste = Or paste the table
+upload-columns = First row:
+upload-class = Class of rows that name none
+upload-look = Look at it
+upload-nothing = Choose a file, or paste the table.
+upload-faults = Nothing was taken. Correct these rows and upload the table again.
+upload-row = Row
+upload-column = Column
+upload-what = What to do
+upload-more = { $count ->
+    [one] and { $count } more
+   *[other] and { $count } more
+}
+upload-read = { $count ->
+    [one] { $count } learner was read
+   *[other] { $count } learners were read
+}
+upload-confirm = { $count ->
+    [one] Register { $count } learner
+   *[other] Register { $count } learners
+}
+upload-taken = { $count ->
+    [one] { $count } learner was registered.
+   *[other] { $count } learners were registered.
+}
+upload-known = { $count ->
+    [one] { $count } was known already.
+   *[other] { $count } were known already.
+}
+erase-title = Erase this learner
+erase-heading = Erase { $name }?
+erase-what = Everything that is held on this learner is destroyed here and at the ministry: registration, card, work. It cannot be undone, and old reports that still arrive count no more.
+erase-type = Type the name to confirm: { $name }
+erase-wrong = That is not the name. Nothing was erased.
+erase-not = Do not erase
+erase-done = The learner is erased.
+
+## The school
+school-title = School
+school-not-one = This device is not certified as a school’s node yet. Classes work here; cards and the ministry’s logins need:
+school-new-class = A new class
+school-add-class = Add the class
+school-class-added = The class is there.
+about-title = The school’s own data
+about-saved = Saved. Forms begin with it from now on.
+staff-title = Teachers
+staff-sign-in = Teachers and administrators
+staff-sign-in-help = With name and password
+staff-login = Name to sign in with
+staff-password = Password
+staff-password-help = At least 10 characters; three or four words do well.
+staff-new = A new teacher
+staff-add = Make the account
+staff-role = Role
+role-teacher = Teacher
+role-administrator = Administrator
+staff-classes = Classes
+staff-change = Change
+staff-new-password = New password
+staff-remove = Remove { $name }
+staff-saved = Saved.
+staff-bad-login = Write a name of at most 80 bytes.
+staff-taken = Somebody signs in with that name already. Add a surname.
+staff-full = There are as many accounts as this device keeps. Remove those who left.
+staff-last = The last administrator cannot be removed. Make another one first.
+first-title = The first administrator
+first-lead = This device has no administrator yet.
+first-help = The device printed a code when it was started. Whoever can read it there becomes its administrator.
+first-code = The code
+first-make = Become the administrator
+first-wrong = That is not the code of this device.
+switch-title = Signing in without a safe connection
+switch-is-on = On
+switch-is-off = Off
+switch-means = When this is on, people can sign in over plain HTTP. Everybody on the school’s Wi-Fi can then read names, PINs and marks as they are typed and shown, and can act in another’s name.
+switch-instead = There is a better way: the safe connection of this device.
+switch-read = I have read what this means.
+switch-read-first = Read what it means, and tick that you have.
+switch-on = Turn it on
+switch-off = Turn it off
+switch-saved = Saved.
+error-sign-in-title = Sign in first
+error-sign-in-help = This page is for people who are signed in.
+error-not-yours-title = This page is not yours
+error-not-yours-help = Others at the school may open it. If you should, too, ask the administrator.
+error-stale-title = This form was from before
+error-stale-help = Somebody signed in or out meanwhile. Open the page again and send it once more; nothing was changed.
+error-large-title = That is too much at once
+error-large-help = Split the table into smaller ones.
+error-revoked-title = This device was reported lost
+error-revoked-help = The ministry revoked it. It plays lessons, and nobody can sign in on it any more. Ask the school.

@@ -248,3 +248,284 @@ status-disk-full = Disku i kësaj pajisjeje është plot. Gjithçka që është 
 error-not-here-title = Kjo mund të zgjidhet vetëm në vetë pajisjen
 search-elsewhere = Nuk ruhen në këtë pajisje
 search-elsewhere-help = Vijnë nga një fqinj kur dikush i luan. Hapni një për ta ruajtur këtu.
+
+## Signing in
+sign-in = Hyr
+sign-in-class = Në cilën klasë je?
+sign-in-name = Cili je emri yt?
+sign-in-other-class = Klasë tjetër
+sign-in-other-name = Ky nuk jam unë
+sign-in-pin = PIN-i yt
+sign-in-family = Kjo është pajisja e familjes sonë
+sign-in-family-help = Mbetesh i hyrë dhe vëllezërit e motrat mund të hyjnë krahas teje. Në shkollë lëre bosh.
+sign-in-no-secret = Mësuesi nuk të ka dhënë ende figura ose PIN. Kërkoji.
+sign-in-wrong = Nuk është e saktë. Provo përsëri.
+sign-in-wait-short = Shumë prova të gabuara. Prit pak dhe provo përsëri.
+sign-in-wait-seconds = { $count ->
+    [one] Shumë prova të gabuara. Prit { $count } sekondë ose pyet mësuesin.
+   *[other] Shumë prova të gabuara. Prit { $count } sekonda ose pyet mësuesin.
+}
+sign-in-wait-minutes = { $count ->
+    [one] Shumë prova të gabuara. Prit { $count } minutë ose pyet mësuesin.
+   *[other] Shumë prova të gabuara. Prit { $count } minuta ose pyet mësuesin.
+}
+sign-out = Dil
+sign-out-all = Dalin të gjithë
+who-another = Nxënës tjetër
+pictures-step = Figura { $step } nga 4
+picture-sun = dielli
+picture-moon = hëna
+picture-star = ylli
+picture-house = shtëpia
+picture-tree = pema
+picture-flower = lulja
+picture-fish = peshku
+picture-bird = zogu
+picture-cat = macja
+picture-apple = molla
+picture-ball = topi
+picture-boat = varka
+off-title = Me këtë lidhje nuk mund të hyhet
+off-why = Kjo faqe erdhi me HTTP të thjeshtë: kushdo në këtë Wi-Fi mund ta lexonte PIN-in që shkruhet këtu. Mësimet punojnë njësoj.
+off-secure = Hap lidhjen e sigurt (HTTPS)
+off-no-tls = Kjo pajisje nuk ofron HTTPS. Hyr në vetë pajisjen, ose le të niset me --tls local.
+connection-title = Çfarë është lidhja e sigurt
+connection-is-safe = Kjo lidhje është e sigurt: askush në rrjet nuk mund të lexojë.
+connection-is-not = Kjo lidhje nuk është e sigurt: kush është në të njëjtin Wi-Fi mund të lexojë.
+connection-what = Mësimet janë publike dhe nuk kanë nevojë për mbrojtje. Emrat, PIN-et dhe rezultatet kanë: ato udhëtojnë vetëm me lidhje të sigurt (HTTPS), ose mbeten në vetë pajisjen.
+connection-install = Mbajtja e këtyre faqeve si aplikacion dhe dërgimi i mëvonshëm i raporteve punojnë vetëm me lidhje të sigurt ose në vetë pajisjen; shfletuesit nuk e lejojnë ndryshe.
+connection-warning-title = Shfletuesi paralajmëron
+connection-warning = Shfletuesi yt nuk e njeh ende këtë pajisje dhe thotë se lidhja nuk është private. Shtoje një herë certifikatën e kësaj pajisjeje dhe paralajmërimi zhduket.
+connection-step-1 = Shkarkoje këtu, më mirë në vetë pajisjen ose në shkollë:
+connection-get = Certifikata e kësaj pajisjeje
+connection-step-2 = Hape skedarin. Në telefon: Cilësimet, Siguria, Instalo certifikatë, certifikatë CA. Në kompjuter: te cilësimet e shfletuesit, Certifikatat, Autoritetet, Importo.
+connection-step-3 = Hape përsëri lidhjen e sigurt.
+connection-limits = Certifikata vlen vetëm për këtë pajisje në rrjete private; ajo nuk mund të garantojë për asnjë faqe tjetër.
+
+## Cards and families
+card-sign-in = Me kartë të nxënësit
+card-sign-in-help = Në shtëpi, ose kur e ke harruar PIN-in
+card-new = Kartë e re në këtë pajisje
+card-code = Çfarë shkruan në kartë
+card-code-help = Skanoje kodin me kamerë dhe kopjoje tekstin këtu, ose shkruaje. Shkronjat e mëdha dhe hapësirat nuk kanë rëndësi.
+card-at-school = Në shkollën tënde mjafton karta; dy fushat e tjera mbeten bosh.
+card-label = Si të thërrasin këtu në familje
+card-pin = Një PIN për këtë pajisje
+card-pin-help = Të paktën 4 shenja. Pa të askush nuk mund ta përdorë kartën në këtë pajisje.
+card-bad = Ky nuk është teksti i një karte, ose një shenjë është gabim. Lexoje përsëri.
+card-not-valid = Kjo kartë nuk vlen më. Kërkoji mësuesit kartën e re.
+card-short-pin = Zgjidh një PIN me të paktën 4 shenja.
+card-too-many = Kjo pajisje ka aq nxënës sa mund të mbajë.
+card-title = Karta e nxënësit
+card-print = Shtyp kartën
+card-renew = Bëj kartë të re
+card-renew-help = Për kartë të humbur: e vjetra nuk vlen më dhe pajisjet që e kanë marrë kanë nevojë për të renë.
+card-renewed = Ka kartë të re; e vjetra nuk vlen më. Shtype.
+card-number = karta { $number }
+cards-title = Kartat e nxënësve
+cards-lead = Shtype këtë faqe: tetë karta në fletë. Priti dhe jepja secilit të vetën; kush e mban kartën mund të punojë në emër të atij nxënësi.
+cards-no-school = Kjo pajisje nuk është ende e një shkolle, prandaj nuk bën karta. Kush e mban e rregullon me: pishtar school init
+cards-elsewhere = Kartat e këtyre nxënësve janë bërë në një kompjuter tjetër të shkollës. Shtypi atje, ose bëj të reja:
+
+## A learner's own page
+me-title = Mësimet e mia
+me-hello = Përshëndetje, { $name }!
+me-to-do = Për të bërë
+me-begun = Të filluara
+me-done = Të kryera
+me-nothing-to-do = Tani s’ke detyra. Zgjidh cilindo mësim.
+me-lessons = Të gjitha mësimet
+me-at-home = Ajo që bën këtu ruhet e vulosur dhe udhëton te shkolla jote. Atje e sheh mësuesi yt.
+work-done = E kryer
+work-percent = { $percent } % e parë
+work-not-begun = E pafilluar
+work-points = { $points } pikë
+work-due = deri më { $date }
+work-assigned = detyrë
+help-stuck = { $count ->
+    [one] { $count } provë në një ushtrim, më së miri { $best } nga { $of } pikë
+   *[other] { $count } prova në një ushtrim, më së miri { $best } nga { $of } pikë
+}
+help-overdue = e pakryer; afati ishte { $date }
+help-stopped = { $count ->
+    [one] e filluar dhe e pavazhduar prej { $count } dite
+   *[other] e filluar dhe e pavazhduar prej { $count } ditësh
+}
+
+## Classes
+classes-title = Klasat
+classes-none = Ende s’ke klasë. Administratori t’i jep klasat.
+count-learners = { $count ->
+    [one] { $count } nxënës
+   *[other] { $count } nxënës
+}
+count-assigned = { $count ->
+    [one] { $count } mësim detyrë
+   *[other] { $count } mësime detyrë
+}
+count-need-help = { $count ->
+    [one] { $count } ka nevojë për ndihmë
+   *[other] { $count } kanë nevojë për ndihmë
+}
+class-title = Klasa { $class }
+class-grid = Kush çfarë bëri
+class-learner = Nxënësi
+class-help = Ka nevojë për ndihmë
+class-empty = Në këtë klasë s’ka ende nxënës. Regjistroji një nga një, ose le ta ngarkojë administratori një tabelë.
+class-assigned = Mësimi iu dha klasës.
+class-taken-back = Mësimi u tërhoq.
+sort-label = Rendit
+sort-help = Ndihma së pari
+sort-name = Sipas emrit
+sort-done = Më shumë të kryera
+assign-title = Jep një mësim
+assign-find = Gjej një mësim
+assign-lesson = Mësimi
+assign-due = Deri kur (mund të mbetet bosh)
+assign-action = Jepja klasës
+assign-none = Nuk u gjet mësim që klasa s’e ka tashmë.
+assign-no-lesson = Zgjidh një mësim nga lista.
+assign-bad-day = Shkruaje ditën si 2026-12-15, ose lëre bosh.
+assign-take-back = Tërhiqe
+assign-take-back-of = Tërhiqe { $title }
+learner-no-login = Ministria ende nuk është përgjigjur me emër hyrjeje.
+learner-work = Mësimet
+learner-no-work = Ende asgjë.
+learner-data = Të dhënat
+learner-rights = Çfarë ruhet për këtë nxënës
+learner-export = Shkarko gjithçka
+secret-title = Figura ose PIN
+secret-is-pin = Hyn me PIN.
+secret-is-pictures = Hyn me figura.
+secret-is-none = Ende nuk mund të hyjë me emër: jepi PIN ose figura.
+secret-new-pin = Jep PIN
+secret-new-pictures = Jep figura
+secret-save = Ruaj
+secret-saved = U ruajt. Nxënësi hyn me këtë tani e tutje.
+secret-waits = { $count ->
+    [one] Pas provave të gabuara nxënësi duhet të presë { $count } sekondë.
+   *[other] Pas provave të gabuara nxënësi duhet të presë { $count } sekonda.
+}
+secret-forgive = Le të provojë tani
+secret-forgiven = Nxënësi mund të provojë tani.
+secret-bad-pin = PIN-i ka 4 deri 8 shifra.
+secret-easy-pin = Këtë PIN e provojnë të gjithë së pari. Merr një tjetër.
+secret-bad-pictures = Zgjidh katër figura, të paktën dy të ndryshme.
+secret-bad-password = Fjalëkalimi ka të paktën 10 shenja.
+
+## Registering
+register-title = Regjistro një nxënës
+register-sealed = Ajo që shkruan ruhet e vulosur. Mund ta lexojnë vetëm shkolla dhe ministria.
+register-wrong = Diçka ende nuk është mirë. Shiko fushat e shënuara; asgjë që shkrove nuk humbi.
+register-action = Regjistro
+register-done = Nxënësi u regjistrua.
+register-known = Ky nxënës ishte regjistruar më parë.
+field-optional = (mund të mbetet bosh)
+field-name = Emri
+field-surname = Mbiemri
+field-parent = Prindi ose kujdestari
+field-school = Shkolla
+field-municipality = Komuna
+field-phone = Telefoni
+field-class = Klasa
+field-born = Viti i lindjes
+hint-name = Shkruaj emrin me shkronja, pa shifra.
+hint-parent = Shkruaj emrin e prindit ose kujdestarit me shkronja.
+hint-place = Shkruaje emrin.
+hint-phone = Shkruaj një numër si 044 123 456 ose +383 44 123 456, ose lëre bosh.
+hint-class = Shkruaj klasën si 6A ose VI/2.
+hint-born = Shkruaje vitin me katër shifra, ose lëre bosh.
+upload-title = Ngarko një tabelë
+upload-lead = Një tabelë nxënësish, e ruajtur si CSV UTF-8. Së pari sheh çfarë u lexua; asgjë nuk merret para se ta thuash ti.
+upload-file = Skedari
+upload-paste = Ose ngjite tabelën
+upload-columns = Rreshti i parë:
+upload-class = Klasa për rreshtat pa klasë
+upload-look = Shikoje
+upload-nothing = Zgjidh skedarin, ose ngjite tabelën.
+upload-faults = Asgjë nuk u mor. Ndreqi këta rreshta dhe ngarkoje tabelën përsëri.
+upload-row = Rreshti
+upload-column = Shtylla
+upload-what = Çfarë të bëhet
+upload-more = { $count ->
+    [one] dhe { $count } tjetër
+   *[other] dhe { $count } të tjera
+}
+upload-read = { $count ->
+    [one] U lexua { $count } nxënës
+   *[other] U lexuan { $count } nxënës
+}
+upload-confirm = { $count ->
+    [one] Regjistro { $count } nxënës
+   *[other] Regjistro { $count } nxënës
+}
+upload-taken = { $count ->
+    [one] U regjistrua { $count } nxënës.
+   *[other] U regjistruan { $count } nxënës.
+}
+upload-known = { $count ->
+    [one] { $count } ishte i njohur.
+   *[other] { $count } ishin të njohur.
+}
+erase-title = Fshije këtë nxënës
+erase-heading = Të fshihet { $name }?
+erase-what = Gjithçka që ruhet për këtë nxënës shkatërrohet këtu dhe në ministri: regjistrimi, karta, puna. Nuk kthehet më, dhe raportet e vjetra që ende arrijnë nuk vlejnë.
+erase-type = Shkruaje emrin për ta vërtetuar: { $name }
+erase-wrong = Ky nuk është emri. Asgjë nuk u fshi.
+erase-not = Mos e fshij
+erase-done = Nxënësi u fshi.
+
+## The school
+school-title = Shkolla
+school-not-one = Kjo pajisje nuk është ende e vërtetuar si pajisje shkolle. Klasat punojnë; për karta dhe emra hyrjeje nga ministria duhet:
+school-new-class = Klasë e re
+school-add-class = Shto klasën
+school-class-added = Klasa u shtua.
+about-title = Të dhënat e shkollës
+about-saved = U ruajt. Formularët fillojnë me këtë.
+staff-title = Mësuesit
+staff-sign-in = Mësuesit dhe administratorët
+staff-sign-in-help = Me emër dhe fjalëkalim
+staff-login = Emri për hyrje
+staff-password = Fjalëkalimi
+staff-password-help = Të paktën 10 shenja; tri a katër fjalë mjaftojnë.
+staff-new = Mësues i ri
+staff-add = Krijo llogarinë
+staff-role = Roli
+role-teacher = Mësues
+role-administrator = Administrator
+staff-classes = Klasat
+staff-change = Ndrysho
+staff-new-password = Fjalëkalim i ri
+staff-remove = Hiq { $name }
+staff-saved = U ruajt.
+staff-bad-login = Shkruaj një emër, jo shumë të gjatë.
+staff-taken = Dikush hyn tashmë me këtë emër. Shto mbiemrin.
+staff-full = Ka aq llogari sa mban kjo pajisje. Hiqi ata që kanë ikur.
+staff-last = Administratori i fundit nuk mund të hiqet. Bëj një tjetër më parë.
+first-title = Administratori i parë
+first-lead = Kjo pajisje s’ka ende administrator.
+first-help = Pajisja shtypi një kod kur u nis. Kush mund ta lexojë atje bëhet administrator.
+first-code = Kodi
+first-make = Bëhu administrator
+first-wrong = Ky nuk është kodi i kësaj pajisjeje.
+switch-title = Hyrja pa lidhje të sigurt
+switch-is-on = E ndezur
+switch-is-off = E fikur
+switch-means = Kur është e ndezur, njerëzit mund të hyjnë me HTTP të thjeshtë. Atëherë kushdo në Wi-Fi të shkollës mund të lexojë emrat, PIN-et dhe rezultatet, dhe të veprojë në emër të tjetrit.
+switch-instead = Ka mënyrë më të mirë: lidhja e sigurt e kësaj pajisjeje.
+switch-read = E kam lexuar çfarë do të thotë kjo.
+switch-read-first = Lexo çfarë do të thotë dhe shëno se e ke lexuar.
+switch-on = Ndize
+switch-off = Fike
+switch-saved = U ruajt.
+error-sign-in-title = Hyr më parë
+error-sign-in-help = Kjo faqe është për ata që kanë hyrë.
+error-not-yours-title = Kjo faqe nuk është jotja
+error-not-yours-help = Mund ta hapin të tjerë në shkollë. Nëse duhet ta hapësh edhe ti, pyet administratorin.
+error-stale-title = Ky formular ishte i vjetër
+error-stale-help = Ndërkohë dikush hyri ose doli. Hape faqen përsëri dhe dërgoje edhe një herë; asgjë nuk u ndryshua.
+error-large-title = Kjo është tepër përnjëherë
+error-large-help = Ndaje tabelën në më të vogla.
+error-revoked-title = Kjo pajisje u lajmërua e humbur
+error-revoked-help = Ministria e ka shfuqizuar. Ajo shfaq mësime, por askush nuk mund të hyjë më në të. Pyet shkollën.

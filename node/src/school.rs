@@ -59,6 +59,12 @@ pub enum SchoolCommand {
     /// The keys that open the records of the school's learners, one for each term
     #[command(subcommand)]
     Collection(CollectionCommand),
+    /// Show the code that makes the first administrator of the pages, while there is none
+    Code {
+        /// The data folder
+        #[command(flatten)]
+        data: DataArg,
+    },
     /// Say what is published and what expires when
     Status {
         /// The data folder
@@ -116,6 +122,15 @@ pub fn published(data: &Path) -> PathBuf {
     workshop(data).join("published")
 }
 
+/// The code of the first administrator, in a sentence.
+fn first_code(data: &Path) -> String {
+    match std::fs::read_to_string(crate::people::accounts::code_file(data)) {
+        Ok(code) => format!("Open /first on the pages and type {}", code.trim()),
+        Err(_) => "There is no code: the pages have an administrator already, or the node never ran on this folder."
+            .to_owned(),
+    }
+}
+
 /// Carries out one command; what people should read goes to standard output.
 ///
 /// # Errors
@@ -142,6 +157,7 @@ pub fn run(command: SchoolCommand) -> anyhow::Result<()> {
             }
             CollectionCommand::List { data } => small::list_collection(&workshop(&data.data)),
         },
+        SchoolCommand::Code { data } => Ok(first_code(&data.data)),
         SchoolCommand::Status { data } => small::status(&workshop(&data.data), now),
     }?;
     println!("{}", said.trim_end());

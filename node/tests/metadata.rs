@@ -56,6 +56,7 @@ fn options(folder: &Path, name: &str) -> NodeOptions {
         data: folder.join(name),
         first_root: Some(folder.join("out/metadata/1.root.json")),
         listen: vec!["/ip4/127.0.0.1/tcp/0".parse().expect("an address")],
+        tls: pishtar::web::TlsChoice::Off,
         web: "127.0.0.1:0".parse().expect("an address"),
         peers: Vec::new(),
         mdns: false,

@@ -11,6 +11,7 @@ use crate::{
     collector::{self, CollectArgs},
     engine::{self, NodeOptions},
     handle::{Handle, status::Status},
+    web::TlsChoice,
 };
 
 /// Options of `pishtar run`.
@@ -27,6 +28,9 @@ pub(super) struct RunArgs {
     /// Where to show the pages
     #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:8080")]
     web: SocketAddr,
+    /// HTTPS for the pages: certificates of this node's own CA, two PEM files, or off
+    #[arg(long, value_name = "local|CERT,KEY|off", default_value = "local")]
+    tls: TlsChoice,
     /// A neighbour's address, where multicast is blocked (may be given more than once)
     #[arg(long, value_name = "MULTIADDR")]
     peer: Vec<Multiaddr>,
@@ -69,6 +73,7 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<()> {
         first_root: args.root,
         listen: args.listen,
         web: args.web,
+        tls: args.tls,
         peers: args.peer,
         mdns: !args.no_mdns,
         publish: args.publish,
@@ -108,6 +113,9 @@ async fn run_until_stopped(options: NodeOptions, until_stdin_ends: bool) -> anyh
     println!("Node        {}", status.peer_id);
     for address in &status.listen {
         println!("Neighbours  {address}/p2p/{}", status.peer_id);
+    }
+    if let Some(code) = node.handle().accounts().first_code() {
+        println!("First administrator: open /first on the pages and type {code}");
     }
     println!("Ask it      pishtar status --data {}", data.display());
     stop.await;

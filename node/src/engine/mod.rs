@@ -26,6 +26,7 @@ use crate::{
     net::{NetEvent, Server, blobs::ProviderLimits},
     school,
     store::meta_history::MetaHistory,
+    web::TlsChoice,
 };
 
 mod actions;
@@ -63,6 +64,8 @@ pub struct NodeOptions {
     pub listen: Vec<Multiaddr>,
     /// Where to show the pages.
     pub web: SocketAddr,
+    /// Whose certificate they show over HTTPS.
+    pub tls: TlsChoice,
     /// Neighbours given by address.
     pub peers: Vec<Multiaddr>,
     /// Whether to use mDNS.
@@ -145,6 +148,8 @@ pub async fn start(options: NodeOptions) -> Result<Node, StartError> {
         blobs: opened.blobs,
         records: opened.records,
         people: opened.people,
+        accounts: Arc::new(opened.accounts),
+        tls: opened.tls.map(Arc::new),
         search: opened.search,
         index: opened.index,
         trust: opened.trust,

@@ -24,7 +24,10 @@ use super::{
 };
 use crate::{
     net::{NetConfig, NetError, NetEvent, NetHandle, Network, NodeKey},
-    people::{People, StoreError as PeopleStoreError},
+    people::{
+        People, StoreError as PeopleStoreError,
+        accounts::{self, Accounts},
+    },
     search::Search,
     store::{
         blobs::BlobStore,
@@ -33,6 +36,7 @@ use crate::{
         records::{RecordOptions, RecordStore},
         trust::{TrustStore, TrustStoreError, how_to_seed},
     },
+    web::{Tls, TlsError},
 };
 
 /// Why a node does not start. Each is a sentence that says what to do.
@@ -139,6 +143,12 @@ pub enum StartError {
     /// The book of people cannot be opened.
     #[error(transparent)]
     People(#[from] PeopleStoreError),
+    /// Who may sign in cannot be read.
+    #[error(transparent)]
+    Accounts(#[from] accounts::StoreError),
+    /// HTTPS cannot be offered.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The network does not start.
     #[error(transparent)]
     Net(#[from] NetError),
@@ -163,6 +173,8 @@ pub(super) struct Opened {
     pub(super) blobs: BlobStore,
     pub(super) records: RecordStore,
     pub(super) people: People,
+    pub(super) accounts: Accounts,
+    pub(super) tls: Option<Tls>,
     pub(super) search: Search,
     pub(super) index: Index,
     pub(super) trust: TrustStore,
@@ -196,6 +208,8 @@ pub(super) async fn open(options: &NodeOptions, clock: Clock) -> Result<Opened, 
     let records = RecordStore::open(&records_file, RecordOptions::default())
         .map_err(|error| store_error("record", &records_file, error.to_string()))?;
     let people = People::open(&data, records.device())?;
+    let accounts = Accounts::open(&data.join("accounts.redb"), clock.now())?;
+    let tls = Tls::open(&options.tls, &data.join("tls"))?;
     let mut config = Config::new(key.node_id(), random_seed(&data)?);
     config.built = BUILT;
     config.quota_bytes = options.quota_bytes;
@@ -244,6 +258,8 @@ pub(super) async fn open(options: &NodeOptions, clock: Clock) -> Result<Opened, 
         blobs,
         records,
         people,
+        accounts,
+        tls,
         search,
         index,
         trust,

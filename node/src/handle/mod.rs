@@ -11,7 +11,7 @@ use std::{
 };
 
 use pishtar_catalog::{BlobHash, Lesson, LessonId, Localized};
-use pishtar_mesh::{DemandId, Input, Mesh, learner::LearnerEvent};
+use pishtar_mesh::{DemandId, Input, Mesh, Now, learner::LearnerEvent};
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -24,7 +24,7 @@ use crate::{
         settings::Settings,
     },
     net::{NetHandle, ids},
-    people::{People, PeopleError, PeopleRequest},
+    people::{People, PeopleError, PeopleRequest, accounts::Accounts},
     search::Search,
     store::{
         blobs::BlobStore,
@@ -33,6 +33,7 @@ use crate::{
         records::{self, RecordStore},
         trust::TrustStore,
     },
+    web::Tls,
 };
 
 mod choose;
@@ -64,6 +65,8 @@ pub(crate) struct Shared {
     pub(crate) blobs: BlobStore,
     pub(crate) records: RecordStore,
     pub(crate) people: People,
+    pub(crate) accounts: Arc<Accounts>,
+    pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) search: Search,
     pub(crate) index: Index,
     pub(crate) trust: TrustStore,
@@ -178,6 +181,21 @@ impl Handle {
     ) -> Result<serde_json::Value, PeopleError> {
         let now = self.shared.clock.now().wall;
         self.shared.people.answer(request, now).await
+    }
+
+    /// Who may sign in on this node's pages.
+    pub fn accounts(&self) -> &Arc<Accounts> {
+        &self.shared.accounts
+    }
+
+    /// HTTPS for the pages, where it is on.
+    pub fn tls(&self) -> Option<&Arc<Tls>> {
+        self.shared.tls.as_ref()
+    }
+
+    /// What time it is: since the node's start, and what the machine believes.
+    pub fn now(&self) -> Now {
+        self.shared.clock.now()
     }
 
     /// The node in one page.

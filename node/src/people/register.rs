@@ -101,15 +101,7 @@ impl People {
         now: i64,
     ) -> Result<TableReport, PeopleError> {
         self.update(move |book| {
-            let about = book.meta.about.clone();
-            let rows = table::read(&text, |raw| {
-                let mut raw = filled(raw, &about);
-                if let (true, Some(class)) = (raw.class.trim().is_empty(), &class) {
-                    raw.class = class.as_str().to_owned();
-                }
-                raw
-            })
-            .map_err(PeopleError::Table)?;
+            let rows = book.read_table(&text, class.as_ref())?;
             let mut report = TableReport::default();
             for registration in rows {
                 let class = registration.class.clone();
@@ -125,6 +117,19 @@ impl People {
             Ok(report)
         })
         .await
+    }
+
+    /// What [`People::register_csv`] would read out of a table, to be looked at before anything is taken.
+    ///
+    /// # Errors
+    /// [`PeopleError::Table`], [`PeopleError::Revoked`].
+    pub async fn read_csv(
+        &self,
+        text: Vec<u8>,
+        class: Option<ClassName>,
+    ) -> Result<Vec<Registration>, PeopleError> {
+        self.update(move |book| book.read_table(&text, class.as_ref()))
+            .await
     }
 
     /// The learners of a class by surname and name.
@@ -220,6 +225,21 @@ fn sorted(mut learners: Vec<LearnerView>) -> Vec<LearnerView> {
 }
 
 impl Book {
+    fn read_table(
+        &self,
+        text: &[u8],
+        class: Option<&ClassName>,
+    ) -> Result<Vec<Registration>, PeopleError> {
+        let fill = |raw| {
+            let mut raw = filled(raw, &self.meta.about);
+            if let (true, Some(class)) = (raw.class.trim().is_empty(), class) {
+                raw.class = class.as_str().to_owned();
+            }
+            raw
+        };
+        table::read(text, fill).map_err(PeopleError::Table)
+    }
+
     pub(super) fn add_class(&mut self, name: &ClassName) -> Result<bool, PeopleError> {
         if self.classes.contains_key(name) {
             return Ok(false);

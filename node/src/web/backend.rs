@@ -1,14 +1,16 @@
 //! What the pages ask of the node: a narrow seam, so that pages are tested without a network.
 
-use std::{io, net::IpAddr, ops::Range};
+use std::{io, net::IpAddr, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::BoxStream};
 use pishtar_catalog::{BlobHash, Selection};
-use pishtar_mesh::learner::LearnerEvent;
+use pishtar_mesh::{Now, learner::LearnerEvent};
 
-use crate::handle::{
-    Choice, ChooseError, Handle, Keeping, LessonView, SaveError, Saved, status::Status,
+use super::tls::Tls;
+use crate::{
+    handle::{Choice, ChooseError, Handle, Keeping, LessonView, SaveError, Saved, status::Status},
+    people::{People, accounts::Accounts},
 };
 
 /// A node as the pages see it. [`crate::handle::Handle`] is the real one.
@@ -36,6 +38,14 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     /// [`ChooseError`] when the old choice stays.
     fn choose(&self, choice: Choice) -> BoxFuture<'_, Result<(), ChooseError>>;
+    /// What time it is.
+    fn now(&self) -> Now;
+    /// Who may sign in here.
+    fn accounts(&self) -> Option<Arc<Accounts>>;
+    /// The school's book, or the family's.
+    fn people(&self) -> Option<People>;
+    /// HTTPS, where this node offers it.
+    fn tls(&self) -> Option<Arc<Tls>>;
     /// Seals and stores `events`; answers only once they are on the disk.
     ///
     /// # Errors
@@ -105,6 +115,22 @@ impl Backend for Handle {
             done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
         }
         .boxed()
+    }
+
+    fn now(&self) -> Now {
+        Handle::now(self)
+    }
+
+    fn accounts(&self) -> Option<Arc<Accounts>> {
+        Some(Handle::accounts(self).clone())
+    }
+
+    fn people(&self) -> Option<People> {
+        Some(Handle::people(self).clone())
+    }
+
+    fn tls(&self) -> Option<Arc<Tls>> {
+        Handle::tls(self).cloned()
     }
 
     fn save_events(&self, events: Vec<LearnerEvent>) -> BoxFuture<'_, Result<Saved, SaveError>> {

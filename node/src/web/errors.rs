@@ -20,6 +20,16 @@ pub(crate) enum Trouble {
     Foreign,
     /// Only somebody at the device itself may do this.
     NotHere,
+    /// Nobody is signed in, and somebody must be.
+    SignIn,
+    /// Whoever is signed in may not do this.
+    NotYours,
+    /// A form of another session, or none of ours.
+    StaleForm,
+    /// More than a page takes.
+    TooLarge,
+    /// The ministry revoked this device.
+    Revoked,
 }
 
 impl Trouble {
@@ -28,7 +38,13 @@ impl Trouble {
             Trouble::Missing | Trouble::Withdrawn => StatusCode::NOT_FOUND,
             Trouble::Failed => StatusCode::INTERNAL_SERVER_ERROR,
             Trouble::WrongHost => StatusCode::MISDIRECTED_REQUEST,
-            Trouble::Foreign | Trouble::NotHere => StatusCode::FORBIDDEN,
+            Trouble::Foreign
+            | Trouble::NotHere
+            | Trouble::NotYours
+            | Trouble::StaleForm
+            | Trouble::Revoked => StatusCode::FORBIDDEN,
+            Trouble::SignIn => StatusCode::UNAUTHORIZED,
+            Trouble::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         }
     }
 
@@ -41,6 +57,11 @@ impl Trouble {
             Trouble::WrongHost => ("error-host-title", "error-host-help"),
             Trouble::NotHere => ("error-not-here-title", "keep-not-here"),
             Trouble::Foreign => ("error-forbidden-title", "error-forbidden-help"),
+            Trouble::SignIn => ("error-sign-in-title", "error-sign-in-help"),
+            Trouble::NotYours => ("error-not-yours-title", "error-not-yours-help"),
+            Trouble::StaleForm => ("error-stale-title", "error-stale-help"),
+            Trouble::Revoked => ("error-revoked-title", "error-revoked-help"),
+            Trouble::TooLarge => ("error-large-title", "error-large-help"),
         }
     }
 
@@ -52,6 +73,7 @@ impl Trouble {
             page: &page,
             title,
             help,
+            sign_in: self == Trouble::SignIn,
         };
         page.answer(self.status(), &template)
     }
@@ -64,4 +86,5 @@ struct ErrorPage<'a> {
     page: &'a Page,
     title: &'static str,
     help: &'static str,
+    sign_in: bool,
 }

@@ -1,6 +1,11 @@
 //! What every request and answer must pass: the right host, our own pages as senders, safe headers.
 
-use std::{net::IpAddr, panic::AssertUnwindSafe, sync::LazyLock, time::Duration};
+use std::{
+    net::IpAddr,
+    panic::AssertUnwindSafe,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use axum::{
     extract::Request,
@@ -10,7 +15,11 @@ use axum::{
 };
 use futures::FutureExt;
 
-use super::{errors::Trouble, page::Page};
+use super::{
+    errors::Trouble,
+    page::Page,
+    who::{self, Visitor},
+};
 
 /// Only our own origin may give anything to a page, and no script or style stands in the HTML itself.
 const CONTENT_POLICY: &str = "default-src 'self'; object-src 'none'; base-uri 'none'; \
@@ -21,7 +30,11 @@ const CHANGE_TIME: Duration = Duration::from_secs(30);
 
 /// Sets the safe headers on every answer and turns a panic into the "something went wrong" page.
 pub(crate) async fn answers(request: Request, next: Next) -> Response {
-    let page = Page::of(request.uri(), request.headers());
+    let page = Page::of(
+        request.uri(),
+        request.headers(),
+        who::of(request.extensions()),
+    );
     let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
     let mut response = answered.unwrap_or_else(|_| {
         tracing::error!(path = page.path, "a page panicked; this is a bug");
@@ -51,7 +64,8 @@ pub(crate) async fn answers(request: Request, next: Next) -> Response {
 
 /// Lets only requests through that name this device, and only changes that our own pages ask for.
 pub(crate) async fn requests(request: Request, next: Next) -> Response {
-    let page = || Page::of(request.uri(), request.headers());
+    let nobody = || Arc::new(Visitor::nobody());
+    let page = || Page::of(request.uri(), request.headers(), nobody());
     let Some(authority) = authority(request.uri(), request.headers()) else {
         return Trouble::WrongHost.answer(page());
     };
@@ -65,6 +79,10 @@ pub(crate) async fn requests(request: Request, next: Next) -> Response {
     if !reads && !same_origin(authority, request.headers()) {
         return Trouble::Foreign.answer(page());
     }
+    // A text/plain form reaches a reader of JSON without the browser asking first.
+    if !reads && !is_ours(request.headers()) {
+        return Trouble::Foreign.answer(page());
+    }
     if reads {
         return next.run(request).await;
     }
@@ -75,8 +93,29 @@ pub(crate) async fn requests(request: Request, next: Next) -> Response {
     }
 }
 
+/// Media types of the bodies that our own pages send.
+const BODIES: [&str; 3] = [
+    "application/x-www-form-urlencoded",
+    "multipart/form-data",
+    "application/json",
+];
+
+/// Whether a change has a body of a kind that our pages send, or says that it has none.
+fn is_ours(headers: &HeaderMap) -> bool {
+    let Some(media_type) = headers.get(header::CONTENT_TYPE) else {
+        return headers
+            .get(header::CONTENT_LENGTH)
+            .is_some_and(|length| length == "0");
+    };
+    let media_type = media_type.to_str().unwrap_or_default();
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    BODIES
+        .iter()
+        .any(|known| essence.eq_ignore_ascii_case(known))
+}
+
 /// This machine's name on the link: its host name under `.local`; empty where the system does not tell.
-static OWN_NAME: LazyLock<String> = LazyLock::new(|| {
+pub(super) static OWN_NAME: LazyLock<String> = LazyLock::new(|| {
     let sources = ["/proc/sys/kernel/hostname", "/etc/hostname"];
     let name = sources
         .iter()

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     future::Future,
     io,
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -16,10 +16,14 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{tls::Tls, who::Https};
+use crate::engine::clock::Clock;
 
 /// How long open downloads may go on after the node was told to stop.
 const GOODBYE: Duration = if cfg!(test) {
@@ -96,13 +100,18 @@ impl Drop for Place {
     }
 }
 
-/// Serves `router` until `shutdown`; what is open then gets [`GOODBYE`].
+/// What a TLS connection begins with: a handshake record (RFC 8446, 5.1); no HTTP method does.
+const HANDSHAKE: u8 = 0x16;
+
+/// Serves `router` until `shutdown`; what is open then gets [`GOODBYE`]. HTTP and, with `tls`, HTTPS come to the same port:
+/// the first byte tells them apart.
 ///
 /// # Errors
 /// What the listener said.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
+    tls: Option<Arc<Tls>>,
     limits: Limits,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
@@ -135,7 +144,8 @@ pub(crate) async fn serve(
         let Some(place) = Place::take(place, from.ip(), &counts, limits.per_address) else {
             continue;
         };
-        let connection = connection(stream, from, router.clone(), limits.head, stop.clone());
+        let router = router.clone().layer(axum::Extension(ConnectInfo(from)));
+        let connection = connection(stream, router, tls.clone(), limits.head, stop.clone());
         let cut = cut.clone();
         tasks.spawn(async move {
             tokio::select! {
@@ -156,14 +166,51 @@ pub(crate) async fn serve(
 
 async fn connection(
     stream: TcpStream,
-    from: SocketAddr,
     router: Router,
+    tls: Option<Arc<Tls>>,
     head: Duration,
     stop: CancellationToken,
 ) {
     // Small answers go out at once instead of waiting to fill a packet.
     let _ = stream.set_nodelay(true);
-    let router = router.layer(axum::Extension(ConnectInfo(from)));
+    let mut first = [0];
+    let peeked = tokio::select! {
+        peeked = tokio::time::timeout(head, stream.peek(&mut first)) => peeked,
+        () = stop.cancelled() => return,
+    };
+    if !matches!(peeked, Ok(Ok(1))) {
+        return;
+    }
+    if first != [HANDSHAKE] {
+        return speak(stream, router, head, stop).await;
+    }
+    // Who asks for HTTPS where there is none gets no plain answer.
+    let Some(tls) = tls else { return };
+    match tokio::time::timeout(head, encrypt(stream, &tls)).await {
+        Ok(Ok(stream)) => speak(stream, router.layer(axum::Extension(Https)), head, stop).await,
+        // Most often a browser whose owner has not added the CA yet.
+        Ok(Err(error)) => tracing::trace!(error, "a browser did not agree on HTTPS"),
+        Err(_) => {}
+    }
+}
+
+async fn encrypt(
+    stream: TcpStream,
+    tls: &Tls,
+) -> Result<tokio_rustls::server::TlsStream<TcpStream>, String> {
+    let address = stream.local_addr().map_err(|error| error.to_string())?;
+    let acceptor = tls.acceptor(address.ip(), Clock::start().now().wall)?;
+    let accepted = acceptor.accept(stream).await;
+    accepted.map_err(|error| error.to_string())
+}
+
+/// Answers requests until the browser is gone, too slow, or `stop`.
+async fn speak(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    router: Router,
+    head: Duration,
+    stop: CancellationToken,
+) {
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(head)
@@ -184,6 +231,8 @@ async fn connection(
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
@@ -193,7 +242,13 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = router(World::new());
-        tokio::spawn(serve(listener, router, limits, std::future::pending()));
+        tokio::spawn(serve(
+            listener,
+            router,
+            None,
+            limits,
+            std::future::pending(),
+        ));
         address
     }
 

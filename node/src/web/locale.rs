@@ -244,6 +244,12 @@ impl Figure for u8 {
     }
 }
 
+impl Figure for u32 {
+    fn figure(&self) -> f64 {
+        f64::from(*self)
+    }
+}
+
 impl Figure for u64 {
     fn figure(&self) -> f64 {
         *self as f64

@@ -5,13 +5,7 @@
 
 use std::{future::Future, io, sync::Arc};
 
-use axum::{
-    Router,
-    extract::DefaultBodyLimit,
-    middleware,
-    response::Response,
-    routing::{get, post},
-};
+use axum::{Router, extract::DefaultBodyLimit, middleware, response::Response};
 use tokio::net::TcpListener;
 
 mod api;
@@ -20,6 +14,7 @@ mod backend;
 mod cards;
 mod errors;
 mod files;
+mod form;
 mod guard;
 mod home;
 mod keep;
@@ -27,8 +22,10 @@ mod lesson;
 mod listen;
 mod locale;
 mod page;
+mod people;
 mod progress;
 mod range;
+mod routes;
 mod search;
 mod status;
 #[cfg(test)]
@@ -37,34 +34,58 @@ mod testing;
 mod tests;
 #[cfg(test)]
 mod tests_keep;
+#[cfg(test)]
+mod tests_people;
+mod tls;
 mod url;
+mod who;
 mod words;
 
 pub use backend::{Backend, FileReader, StreamBytes};
+use routes::{Access, Routes};
+pub use tls::{Tls, TlsChoice, TlsError};
 
-/// Every address of the pages.
+/// Every address of the pages with who may call it.
+fn routes() -> Routes {
+    use Access::*;
+    let open = Routes::new()
+        .get(Everyone, "/", home::show)
+        .get(Everyone, "/search", search::show)
+        .get(
+            Everyone,
+            "/lesson/{publisher}/{course}/{lesson}",
+            lesson::show,
+        )
+        .get(Everyone, "/status", status::show)
+        .get(Everyone, "/keep", keep::show)
+        .post(Everyone, "/keep", keep::save)
+        .get(Everyone, "/file/{blake3}/{name}", files::serve)
+        .get(Everyone, "/latin/{blake3}/{name}", files::latin_captions)
+        .get(Everyone, "/api/status", api::status)
+        .get(
+            Everyone,
+            "/api/lesson/{publisher}/{course}/{lesson}/state",
+            api::lesson_state,
+        )
+        .post(Everyone, "/api/progress", progress::save)
+        .get(Everyone, "/assets/{hash}/{name}", assets::serve)
+        .get(Everyone, "/favicon.ico", assets::favicon);
+    people::routes(open)
+}
+
+/// The pages of a node.
 pub fn router(backend: impl Backend) -> Router {
     let backend: Arc<dyn Backend> = Arc::new(backend);
-    Router::new()
-        .route("/", get(home::show))
-        .route("/search", get(search::show))
-        .route("/lesson/{publisher}/{course}/{lesson}", get(lesson::show))
-        .route("/status", get(status::show))
-        .route("/keep", get(keep::show).post(keep::save))
-        .route("/file/{blake3}/{name}", get(files::serve))
-        .route("/latin/{blake3}/{name}", get(files::latin_captions))
-        .route("/api/status", get(api::status))
-        .route(
-            "/api/lesson/{publisher}/{course}/{lesson}/state",
-            get(api::lesson_state),
-        )
-        .route("/api/progress", post(progress::save))
-        .route("/assets/{hash}/{name}", get(assets::serve))
-        .route("/favicon.ico", get(assets::favicon))
+    routes()
+        .router()
         .fallback(missing)
         .layer(DefaultBodyLimit::max(progress::MAX_BODY_BYTES))
         .layer(middleware::from_fn(guard::requests))
         .layer(middleware::from_fn(guard::answers))
+        .layer(middleware::from_fn_with_state(
+            backend.clone(),
+            who::find_out,
+        ))
         .with_state(backend)
 }
 
@@ -81,9 +102,11 @@ pub async fn serve(
     backend: impl Backend,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
+    let tls = backend.tls();
     listen::serve(
         listener,
         router(backend),
+        tls,
         listen::Limits::default(),
         shutdown,
     )

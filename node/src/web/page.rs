@@ -1,6 +1,6 @@
 //! What every page has: language, address, links to the other languages.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, sync::Arc};
 
 use askama::Template;
 use axum::{
@@ -13,7 +13,9 @@ use super::{
     assets,
     locale::{Lang, Texts},
     url,
+    who::{self, Visitor},
 };
+use crate::people::accounts::Role;
 
 /// The frame around a page.
 #[derive(Debug, Clone)]
@@ -28,6 +30,10 @@ pub(crate) struct Page {
     parameters: Vec<(String, String)>,
     /// The learner chose this language in the address: remember it.
     chosen: bool,
+    /// Who asks.
+    pub(crate) visitor: Arc<Visitor>,
+    /// What the request calls this device, port included.
+    pub(crate) host: String,
 }
 
 /// A link to the same page in another language.
@@ -38,7 +44,7 @@ pub(crate) struct LanguageLink {
 
 impl Page {
     /// Reads the frame out of a request.
-    pub(crate) fn of(uri: &Uri, headers: &HeaderMap) -> Page {
+    pub(crate) fn of(uri: &Uri, headers: &HeaderMap, visitor: Arc<Visitor>) -> Page {
         let mut parameters = url::parse_query(uri.query().unwrap_or_default());
         let wish = url::first(&parameters, "lang").map(str::to_owned);
         let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
@@ -58,6 +64,45 @@ impl Page {
                 .to_owned(),
             chosen: wish.as_deref().and_then(Lang::from_tag).is_some(),
             parameters,
+            visitor,
+            host: header(header::HOST).unwrap_or_default().to_owned(),
+        }
+    }
+
+    /// The id of the learner who is signed in here, as progress is written under it.
+    pub(crate) fn learner(&self) -> Option<&str> {
+        let seat = self.visitor.seat()?;
+        (seat.role == Role::Learner).then(|| seat.account.as_str())
+    }
+
+    /// The ids of all learners who are signed in in this browser, with blanks between.
+    pub(crate) fn seats(&self) -> String {
+        let seats = self
+            .visitor
+            .session()
+            .map_or(&[][..], |session| &session.seats);
+        let learners = seats.iter().filter(|seat| seat.role == Role::Learner);
+        let ids: Vec<&str> = learners.map(|seat| seat.account.as_str()).collect();
+        ids.join(" ")
+    }
+
+    /// Whether this is a family's own device.
+    pub(crate) fn is_family(&self) -> bool {
+        self.visitor.session().is_some_and(|session| session.family)
+    }
+
+    /// Whether an administrator is signed in.
+    pub(crate) fn is_administrator(&self) -> bool {
+        self.visitor.role() == Some(Role::Administrator)
+    }
+
+    /// Where the one who is signed in begins.
+    pub(crate) fn own_place(&self) -> &'static str {
+        match self.visitor.role() {
+            Some(Role::Learner) => "/me",
+            Some(Role::Teacher) => "/classes",
+            Some(Role::Administrator) => "/school",
+            None => "/sign-in",
         }
     }
 
@@ -69,6 +114,14 @@ impl Page {
     /// A query parameter of the address.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         url::first(&self.parameters, name)
+    }
+
+    /// Puts other parameters in the address: what a form was sent for is shown again.
+    pub(crate) fn set_parameters<const N: usize>(&mut self, pairs: [(&str, String); N]) {
+        let pairs = pairs
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value));
+        self.parameters = pairs.collect();
     }
 
     /// Every query parameter of the address but the language.
@@ -113,14 +166,19 @@ impl Page {
             header::VARY,
             HeaderValue::from_static("Accept-Language, Cookie"),
         );
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        // What one person saw is not for the next who sits down.
+        let keep = match self.visitor.seat() {
+            Some(_) => "no-store",
+            None => "no-cache",
+        };
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
         if self.chosen {
             let cookie = format!(
                 "lang={}; Path=/; Max-Age=31536000; SameSite=Lax",
                 self.lang.tag()
             );
             let cookie = HeaderValue::from_str(&cookie).expect("language tags are ASCII");
-            headers.insert(header::SET_COOKIE, cookie);
+            headers.append(header::SET_COOKIE, cookie);
         }
         response
     }
@@ -130,6 +188,10 @@ impl<S: Sync> FromRequestParts<S> for Page {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Page, Infallible> {
-        Ok(Page::of(&parts.uri, &parts.headers))
+        Ok(Page::of(
+            &parts.uri,
+            &parts.headers,
+            who::of(&parts.extensions),
+        ))
     }
 }

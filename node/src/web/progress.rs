@@ -9,15 +9,20 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use pishtar_catalog::Completion;
-use pishtar_mesh::learner::{
-    DisplayName, LearnerEvent, LearnerId, LessonRef, PlayedSegments, Watched, What,
+use pishtar_mesh::{
+    learner::{DisplayName, LearnerEvent, LearnerId, LessonRef, PlayedSegments, Watched, What},
+    people::is_registered_id,
 };
 use serde::Deserialize;
 use serde_json::json;
 
-use super::backend::Backend;
+use super::{
+    backend::Backend,
+    who::{Visitor, Who},
+};
 use crate::{
     handle::{LessonView, SaveError},
+    people::accounts::AccountId,
     store::records,
 };
 
@@ -61,6 +66,7 @@ pub(crate) struct Report {
 /// `POST /api/progress`
 pub(crate) async fn save(
     State(backend): State<Arc<dyn Backend>>,
+    Who(visitor): Who,
     body: Result<Json<Body>, JsonRejection>,
 ) -> Response {
     let reports = match body {
@@ -88,6 +94,14 @@ pub(crate) async fn save(
             Err(reason) => return refuse(StatusCode::UNPROCESSABLE_ENTITY, &reason),
         }
     }
+    // Whom a school registered is written about by themselves only; any other id is a name that a browser made up.
+    let foreign = |event: &LearnerEvent| {
+        is_registered_id(&event.learner) && !is_signed_in(&visitor, &event.learner)
+    };
+    if events.iter().any(foreign) {
+        let text = "these reports are of a learner who is not signed in here; sign in and they are sent again";
+        return refuse(StatusCode::FORBIDDEN, text);
+    }
     match backend.save_events(events).await {
         Ok(saved) => (StatusCode::CREATED, Json(json!({"records": saved.records}))).into_response(),
         // The same report would be refused again: the page must not keep it for ever.
@@ -97,6 +111,13 @@ pub(crate) async fn save(
         // The page keeps what was not saved and tries again.
         Err(error) => refuse(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
     }
+}
+
+fn is_signed_in(visitor: &Visitor, learner: &LearnerId) -> bool {
+    let id = AccountId::new(learner.as_str());
+    visitor
+        .session()
+        .is_some_and(|session| session.has_learner(&id))
 }
 
 fn refuse(status: StatusCode, reason: &str) -> Response {

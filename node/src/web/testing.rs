@@ -3,7 +3,11 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use axum::{
@@ -16,11 +20,14 @@ use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use pishtar_catalog::{
     BlobHash, Completion, Lesson, LessonFile, LessonId, Localized, Part, Selection,
 };
-use pishtar_mesh::learner::LearnerEvent;
+use pishtar_mesh::{Mono, Now, learner::LearnerEvent};
 use tower_service::Service;
 
-use super::{Backend, FileReader, router};
-use crate::handle::{Choice, ChooseError, Keeping, LessonView, SaveError, Saved, Sizes, status::*};
+use super::{Backend, FileReader, Tls, router};
+use crate::{
+    handle::{Choice, ChooseError, Keeping, LessonView, SaveError, Saved, Sizes, status::*},
+    people::{People, accounts::Accounts},
+};
 
 /// A lesson with a video of eleven bytes, captions in two languages and a worksheet.
 pub(crate) fn lesson(id: &str) -> Arc<Lesson> {
@@ -97,6 +104,11 @@ pub(crate) struct World {
     pub(crate) choices: Arc<Mutex<Vec<Choice>>>,
     /// Where the browser is; nowhere in particular when absent.
     pub(crate) from: Option<SocketAddr>,
+    /// Who may sign in, and the school's book.
+    pub(crate) school: Option<(Arc<Accounts>, People)>,
+    pub(crate) tls: Option<Arc<Tls>>,
+    /// Seconds since this world began.
+    pub(crate) passed: Arc<AtomicU64>,
 }
 
 impl World {
@@ -353,6 +365,26 @@ impl Backend for World {
     fn choose(&self, choice: Choice) -> BoxFuture<'_, Result<(), ChooseError>> {
         self.choices.lock().unwrap().push(choice);
         async { Ok(()) }.boxed()
+    }
+
+    fn now(&self) -> Now {
+        let passed = self.passed.load(Ordering::Relaxed);
+        Now {
+            mono: Mono(Duration::from_secs(passed)),
+            wall: CHECKED_AT + passed as i64,
+        }
+    }
+
+    fn accounts(&self) -> Option<Arc<Accounts>> {
+        self.school.as_ref().map(|(accounts, _)| accounts.clone())
+    }
+
+    fn people(&self) -> Option<People> {
+        self.school.as_ref().map(|(_, people)| people.clone())
+    }
+
+    fn tls(&self) -> Option<Arc<Tls>> {
+        self.tls.clone()
     }
 
     fn save_events(&self, events: Vec<LearnerEvent>) -> BoxFuture<'_, Result<Saved, SaveError>> {

@@ -83,6 +83,7 @@ impl World {
             data: self.path(name),
             first_root: Some(self.path("out/metadata/1.root.json")),
             listen: vec!["/ip4/127.0.0.1/tcp/0".parse().expect("an address")],
+            tls: pishtar::web::TlsChoice::Off,
             web: "127.0.0.1:0".parse().expect("an address"),
             peers: Vec::new(),
             mdns: false,
