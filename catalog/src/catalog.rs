@@ -25,7 +25,7 @@ const MAX_PROBLEMS: usize = 16;
 ///
 /// Always true: every lesson was signed by the publisher and the role that its id names, and lies where that publisher
 /// may publish; the hash index has exactly the files of the lessons held.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Catalog {
     lessons: BTreeMap<LessonId, Arc<Lesson>>,
     roles: BTreeMap<(Word, Word), Role>,
@@ -37,7 +37,7 @@ pub struct Catalog {
 }
 
 /// What is kept of one targets role.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Role {
     version: u64,
     files: Box<[BlobHash]>,

@@ -92,7 +92,7 @@ impl Whose<'_> {
 }
 
 /// Texts that many lessons share, each kept once.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Words(BTreeSet<Word>);
 
 impl Words {

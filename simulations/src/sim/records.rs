@@ -38,6 +38,8 @@ pub struct Rec {
     pub counted: Option<u64>,
     /// Nobody can open it: an adversary's.
     pub junk: bool,
+    /// Its log key's signature was checked.
+    verified: bool,
     /// The sealed bytes, or the stand-in's.
     pub item: Box<[u8]>,
 }
@@ -64,12 +66,15 @@ pub struct Book {
     pub logs: Vec<Log>,
     by_id: HashMap<[u8; 32], RecIx>,
     by_key: HashMap<[u8; 32], LogIx>,
+    /// Acknowledgements that the collector signed: their ids and bytes, and the way back from the id.
+    signed: HashMap<(LogIx, HeldAck), ([u8; 32], Box<[u8]>)>,
+    signed_ids: HashMap<[u8; 32], (LogIx, HeldAck)>,
     /// The collector's key, where records are really sealed.
     pub secret: Option<CollectionSecret>,
 }
 
 /// An acknowledgement as carriers hold it: everything of a log up to a sequence, by the collector's clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HeldAck {
     /// Sequence.
     pub up_to: u32,
@@ -125,6 +130,7 @@ impl Book {
             saved,
             counted: None,
             junk: false,
+            verified: false,
             item: item.into(),
         });
         ix
@@ -135,8 +141,26 @@ impl Book {
         self.by_id.get(id).copied()
     }
 
-    /// The bytes of an acknowledgement.
-    pub fn ack_item(&self, log: LogIx, ack: HeldAck) -> Vec<u8> {
+    /// The collector signs an acknowledgement.
+    pub fn sign(&mut self, log: LogIx, ack: HeldAck) {
+        let item = self.ack_bytes(log, ack);
+        let id = *blake3::hash(&item).as_bytes();
+        self.signed_ids.insert(id, (log, ack));
+        self.signed.insert((log, ack), (id, item.into()));
+    }
+
+    /// The id and the bytes of an acknowledgement.
+    fn ack_item(&self, log: LogIx, ack: HeldAck) -> ([u8; 32], Vec<u8>) {
+        match self.signed.get(&(log, ack)) {
+            Some((id, item)) => (*id, item.to_vec()),
+            None => {
+                let item = self.ack_bytes(log, ack);
+                (*blake3::hash(&item).as_bytes(), item)
+            }
+        }
+    }
+
+    fn ack_bytes(&self, log: LogIx, ack: HeldAck) -> Vec<u8> {
         match &self.secret {
             Some(secret) => {
                 let key = LogKey(self.logs[log as usize].key);
@@ -150,16 +174,21 @@ impl Book {
         }
     }
 
-    /// Reads a record's bytes as a node does; `None` for what is malformed or forged.
-    fn parse_record(&self, item: &[u8]) -> Option<RecIx> {
-        if self.secret.is_some() {
-            let record = Record::parse(item.to_vec()).ok()?;
-            return self.find(&record.id().0);
+    /// Reads a record's bytes as a node does; `None` for what is malformed or forged. Each record is verified once: the
+    /// same bytes verify again.
+    fn parse_record(&mut self, item: &[u8]) -> Option<RecIx> {
+        let ix = self.find(blake3::hash(item).as_bytes())?;
+        if self.secret.is_some() && !self.records[ix as usize].verified {
+            Record::parse(item.to_vec()).ok()?;
+            self.records[ix as usize].verified = true;
         }
-        self.find(blake3::hash(item).as_bytes())
+        Some(ix)
     }
 
     fn parse_ack(&self, item: &[u8]) -> Option<(LogIx, HeldAck)> {
+        if let Some(known) = self.signed_ids.get(blake3::hash(item).as_bytes()) {
+            return Some(*known);
+        }
         let (log, up_to, hour) = match &self.secret {
             Some(secret) => {
                 let ack = Ack::parse(item).ok()?;
@@ -425,7 +454,7 @@ impl Carrier {
                 .collect(),
             SetKind::Acks => self
                 .acks()
-                .map(|(log, ack)| entry(ack.hour, ack_id(book, log, ack)))
+                .map(|(log, ack)| entry(ack.hour, book.ack_item(log, ack).0))
                 .collect(),
         })
     }
@@ -445,10 +474,9 @@ impl Carrier {
                     .collect()
             }
             SetKind::Acks => {
-                let wanted =
-                    |(log, ack): &(LogIx, HeldAck)| ids.contains(&ack_id(book, *log, *ack));
-                let found = self.acks().filter(wanted);
-                found.map(|(log, ack)| book.ack_item(log, ack)).collect()
+                let all = self.acks().map(|(log, ack)| book.ack_item(log, ack));
+                let found = all.filter(|(id, _)| ids.contains(id));
+                found.map(|(_, item)| item).collect()
             }
         }
     }
@@ -456,7 +484,7 @@ impl Carrier {
     /// Checks and keeps items; says which records are new and which an acknowledgement freed.
     pub fn store(
         &mut self,
-        book: &Book,
+        book: &mut Book,
         (kind, items): (SetKind, &[Vec<u8>]),
         (from, hour, quota): (u32, u32, u64),
     ) -> (Stored, Vec<RecIx>) {
@@ -487,10 +515,6 @@ impl Carrier {
         }
         (stored, new)
     }
-}
-
-fn ack_id(book: &Book, log: LogIx, ack: HeldAck) -> [u8; 32] {
-    *blake3::hash(&book.ack_item(log, ack)).as_bytes()
 }
 
 #[cfg(test)]

@@ -381,6 +381,10 @@ pub struct MeshNumbers {
     pub records_s: u64,
     /// Largest range in MiB.
     pub range_mib: u64,
+    /// Smallest and first range in MiB.
+    pub min_range_mib: u64,
+    /// Seconds without a verified byte after which a range counts as stalled.
+    pub stall_s: u64,
     /// Ranges in flight per peer.
     pub ranges_per_peer: usize,
     /// Nodes start with the first edition on their disks.

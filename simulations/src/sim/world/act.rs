@@ -301,6 +301,9 @@ impl World {
             return;
         };
         self.check_fetch(at, blob, &range);
+        if self.plants(super::Plant::FetchTwice) && self.hosts[at as usize].flights.is_empty() {
+            self.check_fetch_of_three(at, blob, hash, &range);
+        }
         let flight = Flight {
             from,
             blob,
@@ -393,13 +396,17 @@ impl World {
         let Some(flight) = self.hosts[at as usize].flights.get_mut(&request) else {
             return;
         };
+        let told = flight.start + flight.done;
         if let Some(flow) = flight.flow.take() {
             let came = self.stop_flow(flow);
             self.store_arrived(at, request, came);
         }
-        let Some(flight) = self.hosts[at as usize].flights.remove(&request) else {
+        let host = &mut self.hosts[at as usize];
+        let Some(flight) = host.flights.remove(&request) else {
             return;
         };
+        let late = told..flight.start + flight.done;
+        host.untold.push((request, flight.blob, late));
         let length = self.editions.blobs[flight.blob as usize].1;
         let held = self.hosts[at as usize].disk.ranges(flight.blob, length);
         let result = Err(FetchFailure::Cancelled);

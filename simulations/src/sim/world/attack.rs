@@ -12,7 +12,7 @@ use super::{
 use crate::sim::MINUTE;
 
 /// A flooder's turn comes this often.
-const FLOOD_EVERY: u64 = 10 * MINUTE;
+const FLOOD_EVERY: u64 = 60 * MINUTE;
 /// Hints and records of one turn.
 const FLOOD: u64 = 20;
 
@@ -76,7 +76,7 @@ impl World {
                     self.later_input(2_000, other, Input::HintHeard { peer, hint });
                 }
             }
-            for _ in 0..FLOOD {
+            for _ in 0..FLOOD / 2 {
                 self.junk(at);
             }
             self.records_changed(at);

@@ -52,7 +52,7 @@ impl World {
     ) -> Self {
         let first = part.municipalities.first().copied().unwrap_or(0) as u64;
         let forged = (options.plant == Some(Plant::ShowUnsigned))
-            .then(|| Editions::new(scenario, seed.wrapping_add(1)));
+            .then(|| Editions::of_another(scenario, seed));
         let mut book = Book::default();
         if scenario.records.sealed {
             let mut rng = ChaCha20Rng::from_seed(seed_of(seed, "collector", 0));
@@ -169,6 +169,7 @@ impl World {
             links: BTreeMap::new(),
             waiting: Vec::new(),
             flights: BTreeMap::new(),
+            untold: Vec::new(),
             writing: None,
             folder: None,
             carrier: Carrier::default(),
@@ -176,6 +177,7 @@ impl World {
             learners: 0,
             saved: Vec::new(),
             shown: (0, 0),
+            evening: None,
             carried: false,
             wanted: 0,
             whole_wanted: 0,

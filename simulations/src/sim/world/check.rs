@@ -1,10 +1,11 @@
 //! Invariants, checked while the world runs, and the planted faults that show that each check can fail.
 
 use pishtar_catalog::MINISTRY;
+use pishtar_mesh::RequestId;
 
 use super::{
     World,
-    host::{HostIx, Kind},
+    host::{Flight, HostIx, Kind},
 };
 use crate::sim::{DAY, editions::BlobIx, outcome::Violation, records::RecIx, scenario::Variant};
 
@@ -130,6 +131,12 @@ impl World {
         self.tally.fetched += range.end - range.start;
         let host = &self.hosts[at as usize];
         let held = host.disk.overlap(blob, range.clone());
+        let untold = host.untold.iter().filter(|(_, of, _)| *of == blob);
+        let untold = untold.map(|(_, _, late)| {
+            let (start, end) = (late.start.max(range.start), late.end.min(range.end));
+            end.saturating_sub(start)
+        });
+        let held = held.saturating_sub(untold.sum());
         let of_blob = host.flights.values().filter(|flight| flight.blob == blob);
         let others: Vec<_> = of_blob
             .filter(|flight| flight.start < range.end && flight.end > range.start)
@@ -148,6 +155,31 @@ impl World {
                 format!("bytes of {range:?} of file {blob} are asked of {most} peers at once");
             self.violation("double-fetch", at, what);
         }
+    }
+
+    /// The same range from two more peers, as a planted fault.
+    pub(super) fn check_fetch_of_three(
+        &mut self,
+        at: HostIx,
+        blob: BlobIx,
+        hash: pishtar_catalog::BlobHash,
+        range: &std::ops::Range<u64>,
+    ) {
+        for copy in 0..2 {
+            let flight = Flight {
+                from: at,
+                blob,
+                hash,
+                start: range.start,
+                end: range.end,
+                ask: pishtar_mesh::Ask::Any,
+                flow: None,
+                done: 0,
+            };
+            let request = RequestId(u64::MAX - copy);
+            self.hosts[at as usize].flights.insert(request, flight);
+        }
+        self.check_fetch(at, blob, range);
     }
 
     /// When the collector meets a record: `counts` says whether it counts it now.

@@ -120,6 +120,13 @@ impl World {
         if numbers.range_mib > 0 {
             config.max_range_bytes = numbers.range_mib << 20;
         }
+        if numbers.min_range_mib > 0 {
+            config.min_range_bytes = numbers.min_range_mib << 20;
+            config.first_range_bytes = numbers.min_range_mib << 20;
+        }
+        if numbers.stall_s > 0 {
+            config.stall_after = seconds(numbers.stall_s);
+        }
         if numbers.ranges_per_peer > 0 {
             config.ranges_per_peer = numbers.ranges_per_peer;
         }
@@ -172,6 +179,7 @@ impl World {
         host.mesh = None;
         host.writing = None;
         host.flights.clear();
+        host.untold.clear();
         host.place = place;
         if self.plants(Plant::DropRecord)
             && let Some(ix) = self.hosts[at as usize].saved.first().copied()
@@ -317,6 +325,7 @@ impl World {
         let kind = self.hosts[at as usize].kind;
         let day = self.now / DAY;
         let school_day = day % 7 < 5;
+        self.expire(at);
         match kind {
             Kind::School => self.plan_school(at),
             Kind::Home if !self.scenario.home.stays => self.plan_home(at, school_day),
@@ -329,6 +338,17 @@ impl World {
             self.plan_faults(at);
         }
         self.later(DAY, Event::Act(at, Act::Day));
+    }
+
+    /// What was carried for others for too long goes.
+    fn expire(&mut self, at: HostIx) {
+        let hour = (self.now / HOUR) as u32;
+        let carry_hours = (self.scenario.records.carry_days * 24) as u32;
+        let carrier = &mut self.hosts[at as usize].carrier;
+        let old = carrier.expire(&self.book, hour, carry_hours);
+        if !old.is_empty() && self.is_up(at) {
+            self.records_changed(at);
+        }
     }
 
     fn plan_school(&mut self, at: HostIx) {
@@ -369,6 +389,7 @@ impl World {
         let host = &mut self.hosts[at as usize];
         if let Some(cell) = host.home_cell.filter(|_| at_home > 0) {
             let comes = 15 * HOUR + host.chance.below(3 * HOUR);
+            host.evening = Some([comes, comes + at_home]);
             self.at_hour(at, comes, Act::Wake(cell));
             self.at_hour(at, comes + at_home, Act::Sleep);
         }
@@ -387,7 +408,10 @@ impl World {
             let when = match stays {
                 _ if self.scenario.hours > 0 => host.chance.below(self.end / 2),
                 true => host.chance.between(SCHOOL[0], SCHOOL[1]),
-                false => host.chance.between(18 * HOUR, 18 * HOUR + 30 * MINUTE),
+                false => match host.evening {
+                    Some([from, until]) => host.chance.between(from + MINUTE, until),
+                    None => continue,
+                },
             };
             self.at_hour(at, when, Act::Save);
         }

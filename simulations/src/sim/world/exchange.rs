@@ -176,7 +176,9 @@ impl World {
             }
         }
         for (log, up_to) in ends {
-            self.take_ack(at, log, HeldAck { up_to, hour });
+            let ack = HeldAck { up_to, hour };
+            self.book.sign(log, ack);
+            self.take_ack(at, log, ack);
         }
     }
 
@@ -344,7 +346,7 @@ impl World {
             }
             Output::Store(kind, items) => {
                 let room = (from, hour, quota);
-                let (stored, new) = host.carrier.store(&self.book, (kind, &items), room);
+                let (stored, new) = host.carrier.store(&mut self.book, (kind, &items), room);
                 self.check_readable(at, kind, &items);
                 self.collect(at, new);
                 if stored.accepted > 0 {
@@ -400,6 +402,9 @@ impl World {
                 self.stop_flow(flow);
                 self.exchange_fails(pair.0, request, "the connection to the peer broke");
             }
+        }
+        if self.sessions.open.is_empty() {
+            return;
         }
         let of_pair = self.sessions.open.iter().filter(|(_, session)| {
             (session.asker, session.other) == (a, b) || (session.asker, session.other) == (b, a)

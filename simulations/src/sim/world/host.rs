@@ -79,6 +79,8 @@ pub(super) struct Host {
     pub(super) links: BTreeMap<HostIx, Via>,
     pub(super) waiting: Vec<Question>,
     pub(super) flights: BTreeMap<RequestId, Flight>,
+    /// What a cancelled range still brought, of which the mesh has not heard: the question, the file, the bytes.
+    pub(super) untold: Vec<(RequestId, BlobIx, std::ops::Range<u64>)>,
     /// A catalogue that is being written.
     pub(super) writing: Option<Writing>,
     /// What a published folder on it has: the ministry's, or a stick's.
@@ -92,6 +94,8 @@ pub(super) struct Host {
     pub(super) saved: Vec<u32>,
     /// Highest (root, timestamp) that it ever showed.
     pub(super) shown: (u64, u64),
+    /// When it is on at home today: from, until.
+    pub(super) evening: Option<[Micros; 2]>,
     /// Taken along to school on school days.
     pub(super) carried: bool,
     /// Lessons that it follows, and those of them that it holds whole, at the last look.

@@ -20,8 +20,8 @@ use crate::sim::{
 pub(super) const AIR_DELAY: Micros = 2_000;
 /// Time of a message over a line to the ministry.
 pub(super) const LINE_DELAY: Micros = 40_000;
-/// A transfer that lasts longer reports this often.
-const STIR: Micros = 4 * SECOND;
+/// Seconds after which a range without news counts as stalled, as the program ships.
+const STALL_S: u64 = 10;
 
 /// How two hosts are linked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,8 +118,9 @@ impl World {
         self.touch(pipe);
         if let Load::Range(..) = load {
             let share = self.pipes[pipe as usize].share().max(1);
-            if bytes / share >= STIR / SECOND {
-                self.later(STIR, Event::Stir(at, now));
+            let stir = self.stir_every();
+            if bytes / share >= stir / SECOND {
+                self.later(stir, Event::Stir(at, now));
             }
         }
         at
@@ -183,6 +184,15 @@ impl World {
         came
     }
 
+    /// A transfer that lasts longer reports this often, and well before it would count as stalled.
+    fn stir_every(&self) -> Micros {
+        let stall = match self.scenario.mesh.stall_s {
+            0 => STALL_S,
+            seconds => seconds,
+        };
+        stall * SECOND * 2 / 5
+    }
+
     /// A slow transfer tells how far it is.
     pub(super) fn stir(&mut self, id: FlowId, began: Micros) {
         let now = self.now;
@@ -206,7 +216,8 @@ impl World {
                 },
             );
         }
-        self.later(STIR, Event::Stir(id, began));
+        let stir = self.stir_every();
+        self.later(stir, Event::Stir(id, began));
     }
 
     /// Puts the whole groups of what came on the disk; bytes from the start, when these are more than before.
@@ -365,7 +376,8 @@ impl World {
     }
 
     fn find_each_other(&mut self, at: HostIx, other: HostIx) {
-        if at != other && self.options.variant != Variant::Central {
+        let silent = self.plants(super::Plant::Silence);
+        if at != other && self.options.variant != Variant::Central && !silent {
             let wait = self.hosts[at as usize].chance.between(SECOND, 3 * SECOND);
             self.later(wait, Event::Meet(at, other));
         }
@@ -407,7 +419,8 @@ impl World {
     pub(super) fn line_up(&mut self, at: HostIx) {
         let host = &self.hosts[at as usize];
         let sticks = self.options.variant == Variant::Sticks;
-        if sticks || host.line.is_none() || self.no_line_now() {
+        let silent = self.plants(super::Plant::Silence);
+        if sticks || silent || host.line.is_none() || self.no_line_now() {
             return;
         }
         self.hosts[at as usize].line_up = true;

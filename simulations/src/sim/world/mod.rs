@@ -22,6 +22,8 @@ mod host;
 mod lines;
 mod sticks;
 mod tally;
+#[cfg(test)]
+mod tests;
 
 use std::{
     cmp::Reverse,
@@ -243,7 +245,11 @@ impl World {
         let (tag, detail) = event::mark_of(&input);
         self.history.note(self.now, at, tag, detail);
         self.trace(at, || format!("< {input:?}"));
-        let Some(mesh) = self.hosts[at as usize].mesh.as_mut() else {
+        let host = &mut self.hosts[at as usize];
+        if let Input::RangeFinished { request, .. } = &input {
+            host.untold.retain(|(untold, ..)| untold != request);
+        }
+        let Some(mesh) = host.mesh.as_mut() else {
             return;
         };
         mesh.handle(now, input);
