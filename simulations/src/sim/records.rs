@@ -57,6 +57,9 @@ pub struct Log {
     pub collected: u32,
 }
 
+/// The id and the bytes of a signed acknowledgement.
+type Item = ([u8; 32], Box<[u8]>);
+
 /// Every record and log of a run.
 #[derive(Debug, Default)]
 pub struct Book {
@@ -67,7 +70,7 @@ pub struct Book {
     by_id: HashMap<[u8; 32], RecIx>,
     by_key: HashMap<[u8; 32], LogIx>,
     /// Acknowledgements that the collector signed: their ids and bytes, and the way back from the id.
-    signed: HashMap<(LogIx, HeldAck), ([u8; 32], Box<[u8]>)>,
+    signed: HashMap<(LogIx, HeldAck), Item>,
     signed_ids: HashMap<[u8; 32], (LogIx, HeldAck)>,
     /// The collector's key, where records are really sealed.
     pub secret: Option<CollectionSecret>,

@@ -60,6 +60,7 @@ impl World {
                 ask,
                 ..
             } => self.fetch(at, request, host_of(&peer), (hash, range, ask)),
+            Output::FetchFiles { peer, files } => self.fetch_files(at, &peer, files),
             Output::CancelRange { request } => self.cancel(at, request),
             Output::RemoveBlob { hash } => {
                 let boot = self.hosts[at as usize].boot;
@@ -284,7 +285,7 @@ impl World {
         }
     }
 
-    fn fetch(
+    pub(super) fn fetch(
         &mut self,
         at: HostIx,
         request: RequestId,

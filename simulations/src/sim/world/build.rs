@@ -169,6 +169,7 @@ impl World {
             links: BTreeMap::new(),
             waiting: Vec::new(),
             flights: BTreeMap::new(),
+            small: BTreeMap::new(),
             untold: Vec::new(),
             writing: None,
             folder: None,

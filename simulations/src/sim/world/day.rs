@@ -180,6 +180,7 @@ impl World {
         host.writing = None;
         host.flights.clear();
         host.untold.clear();
+        host.small.clear();
         host.place = place;
         if self.plants(Plant::DropRecord)
             && let Some(ix) = self.hosts[at as usize].saved.first().copied()

@@ -154,6 +154,8 @@ pub(super) fn mark_of(input: &Input) -> (u8, u64) {
         Input::RecordsExchanged { request, .. } => (22, request.0),
         Input::Served { bytes, .. } => (23, *bytes),
         Input::Tick => (24, 0),
+        Input::FilesArrived { ended } => (25, ended.first().map_or(0, |(id, _)| id.0)),
+        Input::SetAssigned(lessons) => (26, lessons.len() as u64),
     }
 }
 

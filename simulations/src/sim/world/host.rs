@@ -79,6 +79,8 @@ pub(super) struct Host {
     pub(super) links: BTreeMap<HostIx, Via>,
     pub(super) waiting: Vec<Question>,
     pub(super) flights: BTreeMap<RequestId, Flight>,
+    /// Which of them are small files of a batch.
+    pub(super) small: BTreeMap<RequestId, BlobHash>,
     /// What a cancelled range still brought, of which the mesh has not heard: the question, the file, the bytes.
     pub(super) untold: Vec<(RequestId, BlobIx, std::ops::Range<u64>)>,
     /// A catalogue that is being written.

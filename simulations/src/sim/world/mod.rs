@@ -7,12 +7,14 @@
 //! - `lines` - transfers on shared lines, links between hosts
 //! - `exchange` - records between two carriers
 //! - `sticks` - couriers
+//! - `batch` - small files that are asked for many at a time
 //! - `attack` - what adversaries answer and send
 //! - `check` - invariants
 //! - `tally` - what is counted for the report
 
 mod act;
 mod attack;
+mod batch;
 mod build;
 mod check;
 mod day;
@@ -241,15 +243,17 @@ impl World {
 
     /// Gives a host an input now and carries out what it decides.
     fn input(&mut self, at: HostIx, input: Input) {
+        if let Input::RangeFinished { request, .. } = &input {
+            let request = *request;
+            let host = &mut self.hosts[at as usize];
+            host.untold.retain(|(untold, ..)| *untold != request);
+        }
+        let input = self.as_told(at, input);
         let now = self.clock(at);
         let (tag, detail) = event::mark_of(&input);
         self.history.note(self.now, at, tag, detail);
         self.trace(at, || format!("< {input:?}"));
-        let host = &mut self.hosts[at as usize];
-        if let Input::RangeFinished { request, .. } = &input {
-            host.untold.retain(|(untold, ..)| untold != request);
-        }
-        let Some(mesh) = host.mesh.as_mut() else {
+        let Some(mesh) = self.hosts[at as usize].mesh.as_mut() else {
             return;
         };
         mesh.handle(now, input);

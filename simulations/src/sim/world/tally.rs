@@ -158,7 +158,7 @@ impl World {
             catalogue_age: self.tally.age,
             coverage: self.tally.coverage,
             storage: self.tally.storage,
-            notes: Vec::new(),
+            ..Outcome::default()
         }
     }
 }
