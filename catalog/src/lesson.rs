@@ -157,13 +157,20 @@ impl FromStr for Part {
 }
 
 /// When a lesson counts as completed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Completion {
     /// So many percent of the playing time were played, 1 to 100.
     WatchedPercent(u8),
     /// It was opened (worksheets, texts).
     Opened,
+    /// `m` of the `n` exercise items were answered with full points, whenever and on whichever device.
+    Mastered {
+        /// Items that must be right, 1 to `n`.
+        m: u8,
+        /// Items that there are.
+        n: u8,
+    },
 }
 
 impl Default for Completion {

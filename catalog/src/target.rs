@@ -109,6 +109,9 @@ impl LessonDraft {
             Completion::WatchedPercent(percent) if !(1..=100).contains(&percent) => {
                 Err("completion is not between 1 and 100 percent".into())
             }
+            Completion::Mastered { m, n } if !(1..=n).contains(&m) => {
+                Err("completion asks for no items, or for more than there are".into())
+            }
             _ => Ok(()),
         }
     }

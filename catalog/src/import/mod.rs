@@ -21,7 +21,7 @@
 //! | `keywords` | search words separated by `;` |
 //! | `prerequisites` | lesson ids separated by `;`: whole, or the last part alone for the same course |
 //! | `duration` | playing time in seconds or `m:ss`, needed only where the file does not say |
-//! | `completion` | percent that must be watched, or `opened`; without it 90 |
+//! | `completion` | percent that must be watched, `opened`, or items that must be right of all items, such as `5/7`; without it 90 |
 
 mod row;
 mod slug;

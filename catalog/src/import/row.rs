@@ -305,14 +305,12 @@ impl<'r> Reader<'r, '_, '_> {
     fn completion(&mut self) -> Completion {
         match self.row.get("completion") {
             None => Completion::default(),
-            Some("opened") => Completion::Opened,
-            Some(text) => match text.trim_end_matches('%').trim().parse() {
-                Ok(percent @ 1..=100) => Completion::WatchedPercent(percent),
-                _ => {
-                    self.errors.push(format!("“{text}” is not a completion rule: write a percentage from 1 to 100, or opened"));
-                    Completion::default()
-                }
-            },
+            Some(text) => completion(text).unwrap_or_else(|| {
+                self.errors.push(format!(
+                    "“{text}” is not a completion rule: write a percentage from 1 to 100, opened, or right answers of all, such as 5/7"
+                ));
+                Completion::default()
+            }),
         }
     }
 
@@ -437,4 +435,21 @@ fn target_name(part: Part, lang: Option<&str>, extension: &str, taken: &[Planned
         .into_iter()
         .find(|name| !is_taken(name))
         .unwrap_or(plain)
+}
+
+/// Reads a completion rule as people write it.
+fn completion(text: &str) -> Option<Completion> {
+    if text == "opened" {
+        return Some(Completion::Opened);
+    }
+    if let Some((m, n)) = text.split_once('/') {
+        let (m, n): (u8, u8) = (m.trim().parse().ok()?, n.trim().parse().ok()?);
+        return (1..=n)
+            .contains(&m)
+            .then_some(Completion::Mastered { m, n });
+    }
+    let percent = text.trim_end_matches('%').trim().parse().ok()?;
+    (1..=100)
+        .contains(&percent)
+        .then_some(Completion::WatchedPercent(percent))
 }

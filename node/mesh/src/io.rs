@@ -296,6 +296,12 @@ pub enum Hint {
         /// Digest of the set.
         digest: [u8; 32],
     },
+    /// Sealed records that were just made, so that they are far off before anyone compares sets. At most
+    /// [`MAX_FRESH`](crate::wire::MAX_FRESH), each signed by its log key.
+    Fresh {
+        /// Their bytes.
+        records: Vec<Vec<u8>>,
+    },
 }
 
 /// What is asked of a source of metadata.

@@ -4,6 +4,7 @@
 //! followed by further bytes, or beyond a message's own bounds.
 
 use pishtar_catalog::BlobHash;
+use pishtar_signing::record::Record;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -25,6 +26,8 @@ pub const MAX_ROLES: usize = 4_096;
 pub const MAX_ROLE_FILES: usize = 65_536;
 /// Most partial files in a holdings answer.
 pub const MAX_PARTIALS: usize = 256;
+/// Most records in one hint: as many of the smallest as fit.
+pub const MAX_FRESH: usize = 7;
 /// Most ranges of one partial file in a holdings answer.
 pub const MAX_PARTIAL_RANGES: usize = 512;
 
@@ -321,6 +324,11 @@ impl Message for HintMessage {
         match &self.hint {
             Hint::Timestamp { publisher, .. } => check_publisher(publisher),
             Hint::Records { .. } => Ok(()),
+            Hint::Fresh { records } => {
+                bound((1..=MAX_FRESH).contains(&records.len()), "fresh records")?;
+                let whole = |bytes: &Vec<u8>| Record::parse(bytes.clone()).is_ok();
+                bound(records.iter().all(whole), "signature of a fresh record")
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use pishtar_mesh::{
 };
 use pishtar_signing::client::MetaFile;
 
-use super::{Engine, folders::Folders, metadata, restore, search::SearchJob};
+use super::{Engine, folders::Folders, fresh, metadata, restore, search::SearchJob};
 use crate::{
     handle::Shared,
     net::{
@@ -194,8 +194,9 @@ impl Engine {
                 let stream = shared.net.open(peer, Protocol::Records).await;
                 let stream = stream.map_err(|error| error.to_string())?;
                 let limits = records::ExchangeLimits::default();
+                let source = fresh::source(&shared, peer);
                 let exchanged =
-                    records::initiate(stream, &shared.records, peer.0, now, limits).await;
+                    records::initiate(stream, &shared.records, source, now, limits).await;
                 exchanged.map_err(|error| error.to_string())
             };
             let result = exchange.await.map(|stats| stats_for_people(&stats));

@@ -12,7 +12,7 @@ use std::{
 
 use libp2p::Multiaddr;
 use pishtar_catalog::{BlobHash, Selection};
-use pishtar_mesh::{Checked, Hint, Input, Mono, Output, wire};
+use pishtar_mesh::{Checked, Hint, Input, Mono, NodeId, Output, wire};
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, mpsc, watch},
@@ -33,6 +33,7 @@ mod actions;
 pub mod clock;
 pub(crate) mod disk;
 mod folders;
+mod fresh;
 mod metadata;
 pub(crate) mod people;
 mod restore;
@@ -159,6 +160,7 @@ pub async fn start(options: NodeOptions) -> Result<Node, StartError> {
         sync_point: options.sync_point,
         next_demand: AtomicU64::new(1),
         settings: Mutex::new(opened.settings),
+        rules_told: Default::default(),
         data: opened.data,
         choose_from_lan: options.choose_from_lan,
         scrub: Default::default(),
@@ -189,6 +191,7 @@ pub async fn start(options: NodeOptions) -> Result<Node, StartError> {
         transfers: Transfers::default(),
         server: serve::server(&shared, &folders, holdings.subscribe(), limits),
         exchanges: serve::exchange_places(),
+        pushes: fresh::places(),
         holdings,
         folders,
     };
@@ -224,6 +227,8 @@ struct Engine {
     server: Server,
     /// Places for record exchanges that neighbours begin.
     exchanges: Arc<Semaphore>,
+    /// Places for writing records that neighbours push.
+    pushes: Arc<Semaphore>,
     folders: Folders,
     /// What the search index has to follow, in order.
     search: mpsc::UnboundedSender<SearchJob>,
@@ -304,12 +309,15 @@ impl Engine {
                 self.feed(Input::PeerDisconnected { peer });
             }
             NetEvent::Hint { peer, bytes } => {
-                if let Ok(message) = wire::decode::<wire::HintMessage>(&bytes) {
-                    tracing::debug!(hint = ?message.hint, "heard a hint");
-                    self.feed(Input::HintHeard {
-                        peer,
-                        hint: message.hint,
-                    });
+                let Ok(message) = wire::decode::<wire::HintMessage>(&bytes) else {
+                    return;
+                };
+                match message.hint {
+                    Hint::Fresh { records } => self.keep_fresh(peer, records),
+                    hint => {
+                        tracing::debug!(?hint, "heard a hint");
+                        self.feed(Input::HintHeard { peer, hint });
+                    }
                 }
             }
             NetEvent::Inbound {
@@ -318,6 +326,21 @@ impl Engine {
                 stream,
             } => self.serve(peer, protocol, stream),
         }
+    }
+
+    fn keep_fresh(&self, peer: NodeId, pushed: Vec<Vec<u8>>) {
+        if !self.shared.mesh().exchanges_records_with(peer) {
+            return;
+        }
+        let Ok(place) = self.pushes.clone().try_acquire_owned() else {
+            return;
+        };
+        let (records, now) = (self.shared.records.clone(), self.shared.clock.now().wall);
+        let source = fresh::source(&self.shared, peer);
+        self.tasks.spawn(async move {
+            let _place = place;
+            fresh::keep(records, pushed, source, now).await;
+        });
     }
 
     /// Tells the core whenever the set of carried records changes.
@@ -332,6 +355,7 @@ impl Engine {
                     changed = changes.changed() => if changed.is_err() { return },
                 }
                 changes.mark_unchanged();
+                fresh::publish(&shared);
                 let (count, digest) = restore::records_state(&shared.records);
                 let _ = shared.inputs.send(Input::RecordsChanged { count, digest });
             }

@@ -17,11 +17,10 @@ impl Engine {
         let mut book = shared.people.subscribe();
         let mut records = shared.records.subscribe();
         self.tasks.spawn(async move {
-            let mut seen = BTreeSet::new();
             loop {
                 book.mark_unchanged();
                 records.mark_unchanged();
-                if let Err(error) = round(&shared, &mut seen).await {
+                if let Err(error) = round(&shared).await {
                     tracing::warn!(%error, "people's records wait for the next try");
                 }
                 tokio::select! {
@@ -36,10 +35,7 @@ impl Engine {
     }
 }
 
-async fn round(
-    shared: &Shared,
-    seen: &mut BTreeSet<[u8; 32]>,
-) -> Result<(), crate::people::PostError> {
+async fn round(shared: &Shared) -> Result<(), crate::people::PostError> {
     let people = &shared.people;
     let school = school::own_id(&shared.data);
     people.set_school(school.clone());
@@ -52,7 +48,7 @@ async fn round(
     }
     let now = shared.clock.now().wall;
     people.post(&shared.records, &keys, now).await?;
-    people.collect(&shared.records, &keys, seen, now).await?;
+    people.collect(&shared.records, &keys, now).await?;
     people.rekey_if_due().await?;
     Ok(())
 }

@@ -10,7 +10,7 @@ use pishtar_mesh::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::{Engine, folders::Folders, metadata};
+use super::{Engine, folders::Folders, fresh, metadata};
 use crate::{
     handle::Shared,
     net::{self, FoundMeta, Protocol, Serve, Stream, records},
@@ -107,13 +107,14 @@ impl Engine {
     fn answer_records(&self, peer: NodeId, stream: Stream, place: OwnedSemaphorePermit) {
         let shared = self.shared.clone();
         let stop = self.stop.clone();
+        let source = fresh::source(&self.shared, peer);
         self.tasks.spawn(async move {
             let _place = place;
             let now = shared.clock.now().wall;
             let exchange = records::respond(
                 stream,
                 &shared.records,
-                peer.0,
+                source,
                 now,
                 records::ExchangeLimits::default(),
             );

@@ -46,6 +46,7 @@ pub mod status;
 pub use choose::{Change, Choice, ChooseError, Chosen, Keeping, Sizes};
 pub use event_log::EventLog;
 pub use open_file::OpenFile;
+pub(crate) use school::RulesTold;
 use status::{
     BlobCounts, CatalogStatus, ClockStatus, EventRow, FileRow, LessonCounts, LessonRow, PeerStatus,
     Status, Why,
@@ -83,6 +84,8 @@ pub(crate) struct Shared {
     pub(crate) scrub: Scrub,
     /// Ends whatever runs beside the engine.
     pub(crate) stop: CancellationToken,
+    /// Completion rules that were told lately.
+    pub(crate) rules_told: Mutex<RulesTold>,
     /// What runs beside the engine and must have ended before the stores close.
     pub(crate) tasks: TaskTracker,
 }
@@ -393,6 +396,7 @@ impl Handle {
         let mut count = 0;
         for (school, events) in by_school {
             let to = self.recipients_with(school)?;
+            let events = self.with_rules(events);
             let now = self.shared.clock.now().wall;
             count += records.append(events, to, now).await?.records.len();
         }

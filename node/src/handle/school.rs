@@ -1,10 +1,20 @@
 //! The school that a device belongs to: whose key learners' work is sealed to beside the ministry's.
 
-use pishtar_catalog::MINISTRY;
+use std::collections::BTreeSet;
+
+use pishtar_catalog::{Completion, LessonId, MINISTRY};
+use pishtar_mesh::learner::{LearnerEvent, LearnerId, LessonRef, What};
 use pishtar_signing::record::Recipients;
 
 use super::{Handle, SaveError};
 use crate::{school, store::trust::TrustStoreError};
+
+/// Most learners and lessons whose rule is remembered as told.
+const MAX_TOLD: usize = 4_096;
+
+/// Learners and lessons of which a record already names the completion rule.
+#[derive(Debug, Default)]
+pub(crate) struct RulesTold(BTreeSet<(LearnerId, LessonRef, Completion)>);
 
 impl Handle {
     /// The school that the device belongs to, by publisher id: as somebody said, else the one whose workshop lies in the
@@ -47,5 +57,36 @@ impl Handle {
             ministry,
             school: school.map(|key| key.seal),
         })
+    }
+
+    /// Adds the catalogue's completion rule where it is not the usual one and was not told lately: whoever merges the
+    /// records of several devices need not have the catalogue.
+    pub(super) fn with_rules(&self, mut events: Vec<LearnerEvent>) -> Vec<LearnerEvent> {
+        let mut told = self.shared.rules_told.lock().expect("no holder panics");
+        if told.0.len() >= MAX_TOLD {
+            told.0.clear();
+        }
+        let mesh = self.shared.mesh();
+        let mut rules = Vec::new();
+        for event in &events {
+            let listed = LessonId::new(event.lesson.as_str()).ok();
+            let Some(listed) = listed.and_then(|id| mesh.catalog().lesson(&id)) else {
+                continue;
+            };
+            let rule = listed.completion;
+            let new = rule != Completion::default()
+                && told
+                    .0
+                    .insert((event.learner.clone(), event.lesson.clone(), rule));
+            if new {
+                rules.push(LearnerEvent {
+                    name: None,
+                    what: What::Rule(rule),
+                    ..event.clone()
+                });
+            }
+        }
+        events.extend(rules);
+        events
     }
 }

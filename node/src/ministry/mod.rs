@@ -58,7 +58,7 @@ The table's first row names its columns; commas, semicolons or tabs, UTF-8:
   captions       sq:a.vtt;en:b.vtt   also audio_description, low_quality, worksheet, thumbnail
   author, licence, code, keywords (a;b), prerequisites (lesson ids, a;b)
   duration       seconds or m:ss, where the file does not say
-  completion     percent to watch, or opened; without it 90";
+  completion     percent to watch, opened, or right answers of all (5/7); without it 90";
 
 /// What a ministry's clerk does.
 #[derive(Debug, Clone, Subcommand)]

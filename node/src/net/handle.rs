@@ -2,11 +2,12 @@
 
 use std::{
     collections::BTreeMap,
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use libp2p::{Multiaddr, swarm};
+use libp2p::{Multiaddr, multiaddr, swarm};
 use tokio::{
     sync::{mpsc, oneshot},
     time,
@@ -130,6 +131,12 @@ impl NetHandle {
         info.collect()
     }
 
+    /// The machine that a peer was last reached at; `None` for an unknown one and for this machine itself, whose programs are
+    /// told apart by their keys. All addresses of one IPv6 subnet are one machine: whoever has one of them has them all.
+    pub fn host_of(&self, peer: NodeId) -> Option<IpAddr> {
+        self.shared.host_of(peer)
+    }
+
     /// Says goodbye to the neighbours, closes every connection and ends the network.
     pub async fn shutdown(&self) {
         let (done, ended) = oneshot::channel();
@@ -195,6 +202,11 @@ impl Shared {
         }
     }
 
+    /// See [`NetHandle::host_of`].
+    pub(crate) fn host_of(&self, peer: NodeId) -> Option<IpAddr> {
+        host(&lock(&self.peers).get(&peer)?.address)
+    }
+
     /// Bytes received so far from the peer.
     pub(crate) fn rx_bytes(&self, peer: NodeId) -> u64 {
         let peers = lock(&self.peers);
@@ -209,6 +221,24 @@ impl Shared {
     ) -> Stream {
         let counters = lock(&self.peers).get(&peer).map(|r| r.counters.clone());
         Stream::new(inner, counters.unwrap_or_default(), slot)
+    }
+}
+
+/// See [`NetHandle::host_of`].
+fn host(address: &Multiaddr) -> Option<IpAddr> {
+    let ip = address.iter().find_map(|part| match part {
+        multiaddr::Protocol::Ip4(ip) => Some(IpAddr::V4(ip)),
+        multiaddr::Protocol::Ip6(ip) => Some(ip.to_canonical()),
+        _ => None,
+    })?;
+    match ip {
+        _ if ip.is_loopback() => None,
+        // Link-local addresses share one subnet on every network.
+        IpAddr::V6(ip) if !ip.is_unicast_link_local() => {
+            let subnet = u128::from(ip) >> 64 << 64;
+            Some(IpAddr::V6(subnet.into()))
+        }
+        ip => Some(ip),
     }
 }
 

@@ -58,8 +58,8 @@ pub enum ExchangeError {
     Store(#[from] StoreFault),
 }
 
-/// Compares, pulls and pushes over a stream that this node opened. `peer` is whom the records come from,
-/// `now` is in Unix seconds.
+/// Compares, pulls and pushes over a stream that this node opened. `peer` is whose share of the room the records take, `now`
+/// is in Unix seconds.
 ///
 /// # Errors
 /// [`ExchangeError`], after which the stream is of no use.

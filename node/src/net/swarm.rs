@@ -83,6 +83,7 @@ pub(super) fn start(config: NetConfig) -> Result<(NetHandle, mpsc::Receiver<NetE
         wants_mdns: config.mdns,
         sighting_tx,
         hint_is_valid: config.hint_is_valid,
+        allowances: hints::Allowances::default(),
         started: Instant::now(),
         config_listen: config.listen,
         tag: config.tag,
@@ -116,7 +117,7 @@ fn build(config: &NetConfig) -> Result<Swarm<Behaviour>, NetError> {
                 .with_agent_version(concat!("pishtar/", env!("CARGO_PKG_VERSION")).to_owned()),
         ),
         ping: ping::Behaviour::new(ping::Config::new().with_interval(Duration::from_secs(15))),
-        hints: hints::behaviour(pair.clone()).map_err(NetError::Setup)?,
+        hints: hints::behaviour().map_err(NetError::Setup)?,
         streams: streams::Behaviour::new(config.limits.max_inbound_streams_per_peer),
     };
     let swarm_config = libp2p::swarm::Config::with_tokio_executor()
@@ -162,6 +163,7 @@ struct Task {
     wants_mdns: bool,
     sighting_tx: mpsc::Sender<Sighting>,
     hint_is_valid: fn(&[u8]) -> bool,
+    allowances: hints::Allowances,
     started: Instant,
     config_listen: Vec<Multiaddr>,
     tag: String,
@@ -464,15 +466,21 @@ impl Task {
     }
 
     fn hint(&mut self, from: PeerId, id: &gossipsub::MessageId, message: gossipsub::Message) {
-        let valid = (self.hint_is_valid)(&message.data);
-        let verdict = match valid {
-            true => gossipsub::MessageAcceptance::Accept,
-            false => gossipsub::MessageAcceptance::Reject,
+        let node = ids::to_node_id(&from);
+        let machine = node.and_then(|node| self.shared.host_of(node));
+        let sender = machine.map_or(hints::Sender::Program(from), hints::Sender::Machine);
+        let now = self.now();
+        let allowed = self.allowances.take(sender, message.data.len(), now);
+        let valid = allowed && (self.hint_is_valid)(&message.data);
+        let verdict = match (valid, allowed) {
+            (true, _) => gossipsub::MessageAcceptance::Accept,
+            (false, true) => gossipsub::MessageAcceptance::Reject,
+            (false, false) => gossipsub::MessageAcceptance::Ignore,
         };
         let behaviour = &mut self.swarm.behaviour_mut().hints;
         // False when the message has left gossipsub's cache already.
         let _in_cache = behaviour.report_message_validation_result(id, &from, verdict);
-        if let (true, Some(peer)) = (valid, ids::to_node_id(&from))
+        if let (true, Some(peer)) = (valid, node)
             && self.pending.len() < MAX_PENDING_EVENTS
         {
             self.pending.push_back(NetEvent::Hint {

@@ -1,11 +1,10 @@
 //! Between the book and the sealed records: what waits goes out, what came in for the school is opened.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use pishtar_mesh::{
     learner::{DeviceId, LearnerEvent, unpack_events},
     people::{PeopleMessage, Statement, bodies, is_people_payload, pack_message, unpack_messages},
-    records::SetKind,
 };
 use pishtar_signing::{
     ack::AckKey,
@@ -103,25 +102,26 @@ impl People {
         Ok(count)
     }
 
-    /// Opens what the record store holds for the school and `seen` does not name.
+    /// Opens what the record store keeps for its reader: each record, own or carried, until it was read here, whatever
+    /// frees it meanwhile. A crash repeats what was not marked, which changes nothing.
     pub(crate) async fn collect(
         &self,
         records: &RecordStore,
         keys: &Keys,
-        seen: &mut BTreeSet<[u8; 32]>,
         now: i64,
     ) -> Result<usize, PostError> {
         let Some(school) = self.school().filter(|_| !keys.secrets.is_empty()) else {
             return Ok(0);
         };
-        let snapshot = records.snapshot(SetKind::Records);
-        let held: BTreeSet<_> = snapshot.entries().iter().map(|entry| entry.id).collect();
-        seen.retain(|id| held.contains(id));
-        let fresh: Vec<_> = held.difference(seen).copied().collect();
+        records.begin_reading().await?;
         let mut count = 0;
-        for ids in fresh.chunks(BATCH) {
-            let loaded = records.load(SetKind::Records, ids)?;
-            let opened = loaded
+        loop {
+            let waiting = records.unread(BATCH)?;
+            if waiting.is_empty() {
+                return Ok(count);
+            }
+            let (ids, bytes): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
+            let opened = bytes
                 .into_iter()
                 .filter_map(|bytes| Record::parse(bytes).ok());
             let heard: Vec<Heard> = opened
@@ -144,9 +144,8 @@ impl People {
                 })
                 .await?;
             }
-            seen.extend(ids);
+            records.mark_read(ids).await?;
         }
-        Ok(count)
     }
 
     /// Tells the ministry which devices are the school's own, when that changed.

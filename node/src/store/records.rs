@@ -14,6 +14,7 @@ mod tables;
 mod writer;
 
 use std::{
+    collections::VecDeque,
     fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, RwLock},
@@ -39,6 +40,9 @@ use self::{
 
 /// Most jobs waiting for the writer; beyond it savers wait, so a stalled disk cannot fill memory.
 const QUEUE_JOBS: usize = 256;
+
+/// Most own records that wait to be pushed to neighbours; older ones travel when sets are compared.
+const MAX_FRESH: usize = 64;
 
 /// How much is carried for others and how long.
 #[derive(Debug, Clone, Copy)]
@@ -115,6 +119,9 @@ pub struct Saved {
     pub records: Vec<RecordId>,
 }
 
+/// A record that waits for the reader: id and bytes.
+pub type Unread = ([u8; 32], Vec<u8>);
+
 /// For `status`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordCounts {
@@ -146,6 +153,8 @@ struct Shared {
     /// This device, as its records name it inside the seal.
     device: DeviceId,
     changed: watch::Sender<u64>,
+    /// Own records that were just saved.
+    fresh: Mutex<VecDeque<RecordId>>,
 }
 
 impl RecordStore {
@@ -173,6 +182,7 @@ impl RecordStore {
             ack_keys: Mutex::new(Vec::new()),
             device: own.device(),
             changed: watch::Sender::new(0),
+            fresh: Mutex::default(),
         });
         let (jobs, queue) = mpsc::channel(QUEUE_JOBS);
         let writer = Writer::new(shared.clone(), own);
@@ -263,8 +273,7 @@ impl RecordStore {
             .clone();
         let (reply, answer) = oneshot::channel();
         let job = Job::checked(kind, items, source, now, &keys, reply);
-        self.jobs.send(job).await.map_err(|_| closed())?;
-        answer.await.map_err(|_| closed())?
+        self.ask(job, answer).await
     }
 
     /// Drops what was carried too long. Call it daily or so.
@@ -273,11 +282,34 @@ impl RecordStore {
     /// [`StoreFault`] when the disk failed.
     pub async fn expire(&self, now: i64) -> Result<usize, StoreFault> {
         let (reply, answer) = oneshot::channel();
-        self.jobs
-            .send(Job::Expire { now, reply })
-            .await
-            .map_err(|_| closed())?;
-        answer.await.map_err(|_| closed())?
+        self.ask(Job::Expire { now, reply }, answer).await
+    }
+
+    /// From now on keeps each record, own or carried, until a reader on this node says that it read it; those that are
+    /// held are the first. Remembered; asking again changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreFault`] when the disk failed.
+    pub async fn begin_reading(&self) -> Result<(), StoreFault> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Job::BeginReading { reply }, answer).await
+    }
+
+    /// At most `limit` records that wait for the reader, with their ids.
+    ///
+    /// # Errors
+    /// [`StoreFault`] when the disk cannot be read.
+    pub fn unread(&self, limit: usize) -> Result<Vec<Unread>, StoreFault> {
+        self.reading(|database| tables::read_unread(database, limit))
+    }
+
+    /// The reader has made durable what it wanted of these.
+    ///
+    /// # Errors
+    /// [`StoreFault`] when the disk failed; they will be read again.
+    pub async fn mark_read(&self, ids: Vec<[u8; 32]>) -> Result<(), StoreFault> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Job::Read { ids, reply }, answer).await
     }
 
     /// Counts for `status`.
@@ -304,15 +336,30 @@ impl RecordStore {
             SetKind::Acks => self.index().logs_of_acks(ids),
             SetKind::Records => Vec::new(),
         };
+        self.reading(|database| match kind {
+            SetKind::Acks => tables::read_acks(database, &logs),
+            SetKind::Records => tables::read_records(database, ids),
+        })
+    }
+
+    fn reading<T>(
+        &self,
+        read: impl FnOnce(&Database) -> Result<T, redb::Error>,
+    ) -> Result<T, StoreFault> {
         let database = self.shared.database.read().expect("no holder panics");
         let database = database
             .as_ref()
             .ok_or_else(|| StoreFault("the file is closed".into()))?;
-        match kind {
-            SetKind::Acks => tables::read_acks(database, &logs),
-            SetKind::Records => tables::read_records(database, ids),
-        }
-        .map_err(|error| StoreFault(error.to_string()))
+        read(database).map_err(|error| StoreFault(error.to_string()))
+    }
+
+    async fn ask<T>(
+        &self,
+        job: Job,
+        answer: oneshot::Receiver<Result<T, StoreFault>>,
+    ) -> Result<T, StoreFault> {
+        self.jobs.send(job).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
     }
 
     /// Finishes what waits and closes the file, for all clones; another may open it on return.
@@ -322,6 +369,12 @@ impl RecordStore {
             // The writer answers by dropping the sender.
             drop(closed.await);
         }
+    }
+
+    /// Own records saved since the last call, the newest few: for pushing them to neighbours at once.
+    pub fn take_fresh(&self) -> Vec<RecordId> {
+        let mut fresh = self.shared.fresh.lock().expect("no holder panics");
+        fresh.drain(..).collect()
     }
 
     /// Says when records or acknowledgements were added or deleted; the number only counts changes.

@@ -188,6 +188,8 @@ fn complete_percent(lesson: &Lesson) -> u8 {
     match lesson.completion {
         Completion::WatchedPercent(percent) => percent,
         Completion::Opened => 1,
+        // The exercise decides; the page never says so by the playing time alone.
+        Completion::Mastered { .. } => 101,
     }
 }
 

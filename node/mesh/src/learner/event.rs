@@ -1,5 +1,6 @@
 //! One thing that a learner did, as the page reports it and as a sealed record carries it.
 
+use pishtar_catalog::Completion;
 use serde::{Deserialize, Serialize};
 
 use super::{DisplayName, LearnerId, LessonRef, PlayedSegments};
@@ -36,6 +37,10 @@ pub enum What {
     /// The lesson's own rule says that it is completed.
     #[serde(rename = "c")]
     Completed,
+    /// The rule of the lesson's catalogue, sent now and then: whoever merges what several devices saw need not have the
+    /// catalogue.
+    #[serde(rename = "q")]
+    Rule(Completion),
 }
 
 /// Parts of a video that were played.

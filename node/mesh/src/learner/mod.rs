@@ -15,5 +15,5 @@ mod segments;
 pub use self::event::{Attempt, LearnerEvent, Watched, What};
 pub use self::ids::{DeviceId, DisplayName, IdError, LearnerId, LessonRef};
 pub use self::payload::{PayloadError, pack_events, unpack_events};
-pub use self::progress::{AttemptKey, LessonProgress, MAX_NAMES, Merge, ProgressBook};
+pub use self::progress::{AttemptKey, LessonProgress, MAX_NAMES, MAX_RULES, Merge, ProgressBook};
 pub use self::segments::{MAX_SEGMENTS_PER_EVENT, PlayedSegments, SegmentsError};

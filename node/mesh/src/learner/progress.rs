@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pishtar_catalog::Completion;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -11,6 +12,8 @@ use super::{
 /// Most names kept for one learner: the smallest ones in order, which is still a merge that never depends
 /// on order.
 pub const MAX_NAMES: usize = 4;
+/// Most completion rules kept for one lesson, of the versions that its catalogue had; the smallest ones in order.
+pub const MAX_RULES: usize = 4;
 
 /// Joining what two places know: associative, commutative, idempotent.
 pub trait Merge {
@@ -45,6 +48,9 @@ pub struct LessonProgress {
     pub attempts: BTreeMap<AttemptKey, Attempt>,
     /// Whether a device reported completion.
     pub completed: bool,
+    /// What the lesson's catalogue asks for, as devices told it, at most [`MAX_RULES`].
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub rules: BTreeSet<Completion>,
 }
 
 impl LessonProgress {
@@ -62,6 +68,7 @@ impl LessonProgress {
             }
             What::Attempted(attempt) => self.add_attempt(device, attempt),
             What::Completed => self.completed = true,
+            What::Rule(rule) => self.add_rules([*rule]),
         }
     }
 
@@ -75,10 +82,33 @@ impl LessonProgress {
         u32::try_from(permille).expect("played time within the duration is at most all of it")
     }
 
-    /// Whether the lesson counts as completed: a device said so, or at least `threshold_permille`
-    /// thousandths were played over all devices.
+    /// Whether the lesson counts as completed: a device said so, or what all devices saw together meets a rule that they
+    /// told of. Where they told of none, at least `threshold_permille` thousandths must have been played.
     pub fn is_completed(&self, threshold_permille: u32) -> bool {
-        self.completed || (self.duration_ms > 0 && self.progress_permille() >= threshold_permille)
+        let played = || self.duration_ms > 0 && self.progress_permille() >= threshold_permille;
+        match self.rules.is_empty() {
+            true => self.completed || played(),
+            false => self.rules.iter().any(|rule| self.meets(*rule)),
+        }
+    }
+
+    /// Whether the lesson counts as completed by this rule: a device said so, or all devices together meet it. Knowing more
+    /// never takes it back, except that a video turns out longer than it seemed.
+    pub fn meets(&self, rule: Completion) -> bool {
+        let met = match rule {
+            Completion::WatchedPercent(percent) => {
+                self.duration_ms > 0 && self.progress_permille() >= u32::from(percent) * 10
+            }
+            Completion::Opened => true,
+            Completion::Mastered { m, .. } => self.mastered() >= usize::from(m),
+        };
+        self.completed || met
+    }
+
+    /// Items that were answered with full points at least once.
+    pub fn mastered(&self) -> usize {
+        let right = |(raw, max): &&(u32, u32)| *max > 0 && raw >= max;
+        self.best_results().values().filter(right).count()
     }
 
     /// For each item the best result, as (points, points possible).
@@ -108,6 +138,13 @@ impl LessonProgress {
         }
     }
 
+    fn add_rules(&mut self, rules: impl IntoIterator<Item = Completion>) {
+        self.rules.extend(rules);
+        while self.rules.len() > MAX_RULES {
+            self.rules.pop_last();
+        }
+    }
+
     fn keep_few_names(&mut self) {
         while self.names.len() > MAX_NAMES {
             self.names.pop_last();
@@ -126,6 +163,7 @@ impl Merge for LessonProgress {
             self.add_attempt(key.device, attempt);
         }
         self.completed |= other.completed;
+        self.add_rules(other.rules.iter().copied());
     }
 }
 
@@ -224,6 +262,46 @@ mod tests {
         assert_eq!(progress.best_results(), BTreeMap::from([("ex", (5, 5))]));
     }
 
+    #[test]
+    fn the_catalogues_rule_decides_over_all_devices() {
+        let (a, b) = (DeviceId([1; 32]), DeviceId([2; 32]));
+        let right = |counter: u64, item: &str, raw: u32| {
+            let item = item.into();
+            event(
+                "u",
+                "l",
+                What::Attempted(Attempt {
+                    counter,
+                    item,
+                    raw,
+                    max: 5,
+                }),
+            )
+        };
+        let rule = |rule| event("u", "l", What::Rule(rule));
+        let mut watching = LessonProgress::default();
+        watching.apply(a, &rule(Completion::WatchedPercent(95)));
+        watching.apply(a, &event("u", "l", watched(&[(0, 60_000)], 100_000)));
+        watching.apply(b, &event("u", "l", watched(&[(50_000, 93_000)], 100_000)));
+        assert!(!watching.is_completed(900), "93 % are not 95 %");
+        watching.apply(b, &event("u", "l", watched(&[(90_000, 95_000)], 100_000)));
+        assert!(watching.is_completed(900));
+
+        let mut answering = LessonProgress::default();
+        answering.apply(b, &rule(Completion::Mastered { m: 2, n: 3 }));
+        for (device, event) in [
+            (a, right(1, "x", 5)),
+            (a, right(2, "y", 4)),
+            (b, right(1, "x", 5)),
+        ] {
+            answering.apply(device, &event);
+            assert!(!answering.is_completed(900));
+        }
+        answering.apply(b, &right(2, "y", 5));
+        assert!(answering.is_completed(900), "two items on two devices");
+        assert!(LessonProgress::default().meets(Completion::Opened));
+    }
+
     fn any_what() -> impl Strategy<Value = What> {
         prop_oneof![
             4 => (proptest::collection::vec((0u32..500, 0u32..60), 0..6), 0u32..900).prop_map(|(list, duration)| {
@@ -234,6 +312,8 @@ mod tests {
                 What::Attempted(Attempt { counter, item, raw, max: 3 })
             }),
             1 => Just(What::Completed),
+            1 => (1u8..=100).prop_map(|percent| What::Rule(Completion::WatchedPercent(percent))),
+            1 => (1u8..4).prop_map(|m| What::Rule(Completion::Mastered { m, n: 4 })),
         ]
     }
 
@@ -297,6 +377,12 @@ mod tests {
             keyed.sort_by(|a, b| a.0.cmp(&b.0));
             let shuffled: Vec<_> = keyed.into_iter().map(|(_, entry)| entry).collect();
             prop_assert_eq!(&book(&shuffled), &straight);
+            for (key, progress) in &book(&events[..cut.min(events.len())]).entries {
+                let whole = &straight.entries[key];
+                for rule in [Completion::WatchedPercent(50), Completion::Mastered { m: 1, n: 4 }, Completion::Opened] {
+                    prop_assert!(progress.duration_ms < whole.duration_ms || !progress.meets(rule) || whole.meets(rule), "completion fell");
+                }
+            }
 
             let cut = cut.min(events.len());
             let (left, right) = (book(&events[..cut]), book(&events[cut..]));

@@ -213,6 +213,8 @@ impl Mesh {
                     self.sync.hint(now.mono, peer, &publisher, version)
                 }
                 Hint::Records { digest, .. } => self.exchange.hint(cx, peer, digest),
+                // The shell keeps them, and tells of the changed set.
+                Hint::Fresh { .. } => {}
             },
             Input::FolderChanged { folder } => self.sync.folder_changed(now.mono, folder),
             Input::MetaArrived { request, result } => self.sync.arrived(cx, request, result),

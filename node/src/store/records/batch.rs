@@ -48,8 +48,9 @@ impl Batch<'_, '_> {
                     ..Stored::default()
                 };
                 self.own.age.advance(*now);
+                let source = self.own.source(source);
                 for record in records {
-                    self.keep(record, *source, &mut stored)?;
+                    self.keep(record, source, &mut stored)?;
                 }
                 for ack in acks {
                     self.acknowledge(ack, hour(*now), &mut stored)?;
@@ -57,6 +58,17 @@ impl Batch<'_, '_> {
                 Ok(Outcome::Keep(stored))
             }
             Job::Expire { now, .. } => Ok(Outcome::Expire(self.expire(*now)?)),
+            Job::BeginReading { .. } => {
+                self.tables.begin_reading()?;
+                self.index.reading = true;
+                Ok(Outcome::Done)
+            }
+            Job::Read { ids, .. } => {
+                for id in ids {
+                    self.tables.delete_unread(id)?;
+                }
+                Ok(Outcome::Done)
+            }
             Job::Close { .. } => unreachable!("the writer ends before it applies this"),
         }
     }
@@ -154,6 +166,9 @@ impl Batch<'_, '_> {
         };
         self.tables
             .put_record(&record.id().0, record.as_bytes(), &info)?;
+        if self.index.reading {
+            self.tables.put_unread(&record.id().0, record.as_bytes())?;
+        }
         self.index.add(record.id().0, info);
         Ok(())
     }

@@ -46,6 +46,8 @@ pub(super) struct Index {
     own: u64,
     /// Own records acknowledged so far.
     pub(super) acked: u64,
+    /// Records are kept for a reader.
+    pub(super) reading: bool,
     cached: BTreeMap<SetKind, SetDigest>,
     /// Counts changes of either set.
     pub(super) changes: u64,

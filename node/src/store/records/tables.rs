@@ -11,7 +11,7 @@ use redb::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    OpenError,
+    OpenError, Unread,
     index::{HeldAck, Index, Info},
 };
 
@@ -23,8 +23,13 @@ const INFO: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("info")
 const ACKS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("acks");
 /// Id of a record dropped for its age -> the store's age until which it is not taken again.
 const DROPPED: TableDefinition<'_, &[u8; 32], i64> = TableDefinition::new("dropped");
-/// One row, `own`: [`Own`].
+/// Id of a record that this node's own reader has not read yet -> bytes; kept here whatever becomes of the record.
+const UNREAD: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("unread");
+/// One row, `own`: [`Own`]. With a reader a second one, [`READING`].
 const OWN: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("own");
+
+/// Row that is there once records are kept for a reader.
+const READING: &str = "reading";
 
 /// The page cache: the working set is small, and the machines have 1 GiB.
 const CACHE_BYTES: usize = 8 << 20;
@@ -61,6 +66,12 @@ impl Own {
     pub(super) fn device(&self) -> DeviceId {
         let key = ed25519_dalek::SigningKey::from_bytes(&self.device_seed);
         DeviceId(key.verifying_key().to_bytes())
+    }
+
+    /// What the file calls a source of records: means nothing to who finds the file.
+    pub(super) fn source(&self, given: &[u8; 32]) -> [u8; 32] {
+        let key = blake3::derive_key("pishtar record source 1", &self.device_seed);
+        *blake3::keyed_hash(&key, given).as_bytes()
     }
 
     pub(super) fn signer(&self) -> LogSigner {
@@ -133,10 +144,17 @@ pub(super) fn prepare(database: &Database, rng: &mut impl CryptoRng) -> Result<O
     Ok(own)
 }
 
+/// Whether records are kept for a reader.
+fn is_reading(database: &Database) -> Result<bool, redb::Error> {
+    let row = database.begin_read()?.open_table(OWN)?.get(READING)?;
+    Ok(row.is_some())
+}
+
 pub(super) fn load_index(database: &Database, own: &Own) -> Result<Index, redb::Error> {
     let txn = database.begin_read()?;
     let mut index = Index::default();
     index.acked = own.acked;
+    index.reading = is_reading(database)?;
     for row in txn.open_table(INFO)?.iter()? {
         let (id, info) = row?;
         index.add(*id.value(), decode(info.value())?);
@@ -166,6 +184,18 @@ pub(super) fn read_records(
     ids: &[[u8; 32]],
 ) -> Result<Vec<Vec<u8>>, redb::Error> {
     read(database, RECORDS, ids)
+}
+
+/// The first records that wait for the reader.
+pub(super) fn read_unread(database: &Database, limit: usize) -> Result<Vec<Unread>, redb::Error> {
+    let txn = database.begin_read()?;
+    let table = txn.open_table(UNREAD)?;
+    let mut items = Vec::new();
+    for row in table.iter()?.take(limit) {
+        let (id, bytes) = row?;
+        items.push((*id.value(), bytes.value().to_vec()));
+    }
+    Ok(items)
 }
 
 pub(super) fn read_acks(
@@ -205,6 +235,7 @@ pub(super) struct Tables<'txn> {
     info: Table<'txn, &'static [u8; 32], &'static [u8]>,
     acks: Table<'txn, &'static [u8; 32], &'static [u8]>,
     dropped: Table<'txn, &'static [u8; 32], i64>,
+    unread: Table<'txn, &'static [u8; 32], &'static [u8]>,
     own: Table<'txn, &'static str, &'static [u8]>,
 }
 
@@ -215,6 +246,7 @@ impl<'txn> Tables<'txn> {
             info: txn.open_table(INFO)?,
             acks: txn.open_table(ACKS)?,
             dropped: txn.open_table(DROPPED)?,
+            unread: txn.open_table(UNREAD)?,
             own: txn.open_table(OWN)?,
         })
     }
@@ -254,6 +286,34 @@ impl<'txn> Tables<'txn> {
 
     pub(super) fn put_dropped(&mut self, id: &[u8; 32], until: i64) -> Result<(), redb::Error> {
         self.dropped.insert(id, until)?;
+        Ok(())
+    }
+
+    /// Whether records are kept for a reader.
+    pub(super) fn is_reading(&self) -> Result<bool, redb::Error> {
+        Ok(self.own.get(READING)?.is_some())
+    }
+
+    /// From now on records are kept for a reader, those that are held included.
+    pub(super) fn begin_reading(&mut self) -> Result<(), redb::Error> {
+        if self.is_reading()? {
+            return Ok(());
+        }
+        self.own.insert(READING, [1].as_slice())?;
+        for row in self.records.iter()? {
+            let (id, bytes) = row?;
+            self.unread.insert(id.value(), bytes.value())?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn put_unread(&mut self, id: &[u8; 32], bytes: &[u8]) -> Result<(), redb::Error> {
+        self.unread.insert(id, bytes)?;
+        Ok(())
+    }
+
+    pub(super) fn delete_unread(&mut self, id: &[u8; 32]) -> Result<(), redb::Error> {
+        self.unread.remove(id)?;
         Ok(())
     }
 

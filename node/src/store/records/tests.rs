@@ -583,3 +583,88 @@ fn a_full_disk_loses_nothing_and_recovers() {
         .collect();
     assert_eq!(sequences, (1..=records.len() as u64).collect::<Vec<_>>());
 }
+
+#[tokio::test]
+async fn a_record_waits_for_the_reader_whatever_frees_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    store
+        .append(vec![watched("arta", 1)], to(), NOW)
+        .await
+        .unwrap();
+    assert!(store.unread(10).unwrap().is_empty(), "nobody reads here");
+    store.begin_reading().await.unwrap();
+    let theirs = foreign(2).await;
+    store
+        .store(SetKind::Records, theirs.clone(), [5; 32], NOW)
+        .await
+        .unwrap();
+    let log = Record::parse(theirs[0].clone()).unwrap().header().log_key;
+    let ack = ministry().acknowledge((NOW / 3600) as u32, log, 2);
+    let ack = ack.to_bytes().to_vec();
+    store
+        .store(SetKind::Acks, vec![ack], [5; 32], NOW)
+        .await
+        .unwrap();
+    assert_eq!(store.counts().carried, 0);
+    let store = reopen(store, dir.path()).await;
+    store.begin_reading().await.unwrap();
+    let waiting = store.unread(10).unwrap();
+    assert_eq!(waiting.len(), 3, "the one from before is among them");
+    assert!(
+        theirs
+            .iter()
+            .all(|item| waiting.iter().any(|(_, held)| held == item))
+    );
+    let ids = waiting.iter().map(|(id, _)| *id).collect();
+    store.mark_read(ids).await.unwrap();
+    let store = reopen(store, dir.path()).await;
+    assert!(store.unread(10).unwrap().is_empty());
+    store.begin_reading().await.unwrap();
+    assert!(
+        store.unread(10).unwrap().is_empty(),
+        "what was read is not read again"
+    );
+}
+
+/// Two hundred ids of one machine have one machine's share: the caller names the machine, not the id.
+#[tokio::test]
+async fn junk_in_masses_pushes_out_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = RecordOptions {
+        carry_quota_bytes: 400 * 512,
+        ..RecordOptions::default()
+    };
+    let store = open_with(dir.path(), options);
+    let honest = foreign(150).await;
+    store
+        .store(SetKind::Records, honest.clone(), [1; 32], NOW)
+        .await
+        .unwrap();
+    let junk = foreign(3_000).await;
+    for part in junk.chunks(128) {
+        store
+            .store(SetKind::Records, part.to_vec(), [2; 32], NOW)
+            .await
+            .unwrap();
+    }
+    // The same again, and bytes that are nothing: known or refused, never kept.
+    let again = store
+        .store(SetKind::Records, junk[..128].to_vec(), [2; 32], NOW)
+        .await
+        .unwrap();
+    assert_eq!(again.accepted, 0);
+    let noise = (0..128u8).map(|n| vec![n; 512]).collect();
+    let refused = store
+        .store(SetKind::Records, noise, [2; 32], NOW)
+        .await
+        .unwrap();
+    assert_eq!(refused.refused, 128);
+    let held = store.snapshot(SetKind::Records);
+    assert_eq!(held.entries().len(), 400, "the quota is full and no more");
+    let there = |item: &&Vec<u8>| {
+        let id = *blake3::hash(item).as_bytes();
+        held.entries().iter().any(|entry| entry.id == id)
+    };
+    assert_eq!(honest.iter().filter(there).count(), 150);
+}

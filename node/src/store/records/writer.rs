@@ -12,7 +12,7 @@ use redb::Database;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    SaveError, Saved, Shared, StoreFault,
+    MAX_FRESH, SaveError, Saved, Shared, StoreFault,
     batch::Batch,
     tables::{self, Own, Tables},
 };
@@ -40,6 +40,15 @@ pub(super) enum Job {
     Expire {
         now: i64,
         reply: oneshot::Sender<Result<usize, StoreFault>>,
+    },
+    /// Keeps records for a reader from now on.
+    BeginReading {
+        reply: oneshot::Sender<Result<(), StoreFault>>,
+    },
+    /// The reader is done with these.
+    Read {
+        ids: Vec<[u8; 32]>,
+        reply: oneshot::Sender<Result<(), StoreFault>>,
     },
     /// Ends the writer; answered by dropping the sender after the file is closed.
     Close { reply: oneshot::Sender<()> },
@@ -82,6 +91,9 @@ impl Job {
             Self::Append { reply, .. } => drop(reply.send(Err(fault.into()))),
             Self::Keep { reply, .. } => drop(reply.send(Err(fault))),
             Self::Expire { reply, .. } => drop(reply.send(Err(fault))),
+            Self::BeginReading { reply } | Self::Read { reply, .. } => {
+                drop(reply.send(Err(fault)));
+            }
             Self::Close { reply } => drop(reply),
         }
     }
@@ -92,6 +104,7 @@ pub(super) enum Outcome {
     Append(Result<Saved, SaveError>),
     Keep(Stored),
     Expire(usize),
+    Done,
 }
 
 /// Owns all writing to the store.
@@ -137,6 +150,7 @@ impl Writer {
     fn commit(&mut self, jobs: Vec<Job>) {
         match self.try_commit(&jobs) {
             Ok(outcomes) => {
+                self.note_fresh(&outcomes);
                 self.announce();
                 for (job, outcome) in jobs.into_iter().zip(outcomes) {
                     answer(job, outcome);
@@ -151,6 +165,17 @@ impl Writer {
                 self.reopen();
             }
         }
+    }
+
+    fn note_fresh(&self, outcomes: &[Outcome]) {
+        let mut fresh = self.shared.fresh.lock().expect("no holder panics");
+        for outcome in outcomes {
+            if let Outcome::Append(Ok(saved)) = outcome {
+                fresh.extend(&saved.records);
+            }
+        }
+        let surplus = fresh.len().saturating_sub(MAX_FRESH);
+        fresh.drain(..surplus);
     }
 
     fn announce(&self) {
@@ -223,6 +248,9 @@ fn answer(job: Job, outcome: Outcome) {
         (Job::Append { reply, .. }, Outcome::Append(result)) => drop(reply.send(result)),
         (Job::Keep { reply, .. }, Outcome::Keep(stored)) => drop(reply.send(Ok(stored))),
         (Job::Expire { reply, .. }, Outcome::Expire(count)) => drop(reply.send(Ok(count))),
+        (Job::BeginReading { reply } | Job::Read { reply, .. }, Outcome::Done) => {
+            drop(reply.send(Ok(())));
+        }
         _ => unreachable!("outcomes are made from the jobs, in order"),
     }
 }
