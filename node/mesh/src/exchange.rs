@@ -12,6 +12,9 @@ use crate::{
 
 /// Own news is gossiped at most this often.
 const HINT_INTERVAL: Duration = Duration::from_millis(200);
+/// Who has more peers than this hints and visits more seldom in proportion: every hint of a sync point makes all its
+/// schools come, and with a thousand of them news never ends.
+const FEW_PEERS: usize = 16;
 /// Peers that heard the hint come by themselves; those that did not are visited after this.
 const VISIT_AFTER_NEWS: Duration = Duration::from_secs(2);
 
@@ -85,11 +88,13 @@ impl Exchange {
         }
         (self.count, self.digest) = (count, digest);
         let now = cx.mono();
-        let earliest = self
-            .hinted_at
-            .map_or(now, |at| at.plus(HINT_INTERVAL).max(now));
+        let earliest = self.hinted_at.map_or(now, |at| {
+            let spaced = at.plus(HINT_INTERVAL * spacing(self.peers.len()));
+            spaced.max(now)
+        });
         self.hint_at.get_or_insert(earliest);
-        let soon = now.plus(cx.desk.jitter(VISIT_AFTER_NEWS));
+        let after = VISIT_AFTER_NEWS * spacing(self.peers.len());
+        let soon = now.plus(cx.desk.jitter(after));
         self.visit_by(|_| true, soon);
     }
 
@@ -168,5 +173,21 @@ impl Visit {
             cx.config.records_interval,
         );
         self.next_at = cx.mono().plus(cx.desk.jitter(wait));
+    }
+}
+
+/// How much more seldom than with few peers.
+fn spacing(peers: usize) -> u32 {
+    u32::try_from(peers / FEW_PEERS).unwrap_or(u32::MAX).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sync_point_of_many_schools_hints_in_proportion() {
+        let factors = [0, 3, 16, 31, 32, 1_000].map(spacing);
+        assert_eq!(factors, [1, 1, 1, 1, 2, 62]);
     }
 }

@@ -257,6 +257,8 @@ pub struct Records {
     pub a_day_per_mille: u32,
     /// Share of them made on home devices, where the municipality has any.
     pub home_per_mille: u32,
+    /// Records that a class makes at the same moment, when its lesson ends.
+    pub together: u64,
     /// Bytes of a record: 512, 2048 or 8192.
     pub bytes: u64,
     /// Really sealed, opened and signed; otherwise a stand-in of 16 bytes with a real id.
@@ -274,6 +276,7 @@ impl Default for Records {
         Records {
             a_day_per_mille: 1_000,
             home_per_mille: 0,
+            together: 1,
             bytes: 512,
             sealed: false,
             real_exchange: false,

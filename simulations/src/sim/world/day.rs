@@ -36,7 +36,7 @@ impl World {
             Act::Wake(cell) => self.wake(at, cell),
             Act::LineUp => self.line_up(at),
             Act::LineDown => self.line_down(at),
-            Act::Save => self.save(at),
+            Act::Save(count) => self.save(at, count),
             Act::Clock(ahead) => self.hosts[at as usize].clock_ahead = ahead,
             Act::Flood => self.flood(at),
             Act::Room(bytes) => self.input_if_up(at, Input::DiskRoom(Some(bytes))),
@@ -231,21 +231,18 @@ impl World {
         self.input_if_up(0, Input::FolderChanged { folder });
     }
 
-    /// A learner's events are sealed and durable before the page says "saved".
-    fn save(&mut self, at: HostIx) {
+    /// Learners' events are sealed and durable before the page says "saved".
+    fn save(&mut self, at: HostIx, count: u64) {
         if !self.is_up(at) {
             return;
         }
-        let ix = {
+        for _ in 0..count {
             let name = self.hosts[at as usize].chance.below(1_000_000);
             let text = format!("{NAME_MARK}{name} completed a lesson");
-            self.new_record(at, text.as_bytes())
-        };
-        let host = &mut self.hosts[at as usize];
-        host.carrier.add_own(&self.book, ix);
-        host.saved.push(ix);
-        if host.kind == Kind::Ministry {
-            self.collect(at, vec![ix]);
+            let ix = self.new_record(at, text.as_bytes());
+            let host = &mut self.hosts[at as usize];
+            host.carrier.add_own(&self.book, ix);
+            host.saved.push(ix);
         }
         self.records_changed(at);
     }
@@ -404,7 +401,8 @@ impl World {
         let rest = (host.learners * a_day % 1_000) as u32;
         let count = whole + u64::from(host.chance.happens(rest));
         let stays = host.kind == Kind::School || self.scenario.home.stays;
-        for _ in 0..count {
+        let together = self.scenario.records.together.max(1);
+        for first in (0..count).step_by(together as usize) {
             let host = &mut self.hosts[at as usize];
             let when = match stays {
                 _ if self.scenario.hours > 0 => host.chance.below(self.end / 2),
@@ -414,7 +412,7 @@ impl World {
                     None => continue,
                 },
             };
-            self.at_hour(at, when, Act::Save);
+            self.at_hour(at, when, Act::Save(together.min(count - first)));
         }
     }
 
@@ -478,7 +476,7 @@ fn act_number(act: Act) -> u64 {
         Act::Wake(cell) => 5 | u64::from(cell) << 8,
         Act::LineUp => 6,
         Act::LineDown => 7,
-        Act::Save => 8,
+        Act::Save(count) => 8 | count << 8,
         Act::Clock(_) => 9,
         Act::Flood => 10,
         Act::Room(bytes) => 11 | bytes << 8,

@@ -111,8 +111,8 @@ pub enum Act {
     LineUp,
     /// The line is down.
     LineDown,
-    /// A learner's record is saved.
-    Save,
+    /// So many learners' records are saved.
+    Save(u64),
     /// The date is set wrong by so many seconds.
     Clock(i64),
     /// A flooder's turn.
