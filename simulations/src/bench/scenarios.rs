@@ -68,9 +68,12 @@ pub enum Scenario {
         /// Lost frames in percent
         #[arg(long, default_value_t = 0.0)]
         loss: f64,
-        /// How long it plays before it seeks, and half as long after, in seconds
-        #[arg(long, default_value_t = 10)]
+        /// How long it plays from the start and after each of three seeks, in seconds
+        #[arg(long, default_value_t = 6)]
         seconds: u64,
+        /// The video's index (`moov`) lies behind its frames
+        #[arg(long)]
+        moov_last: bool,
         /// Runs, scratch folder, programs, form of the answer
         #[command(flatten)]
         common: Common,
@@ -164,16 +167,18 @@ impl Scenario {
                 delay,
                 loss,
                 seconds,
+                moov_last,
                 common,
             } => {
-                let line = playback::Line {
+                let line = playback::Playback {
                     delay: Duration::from_millis(*delay),
                     loss_percent: *loss,
-                    seconds: *seconds,
+                    moov_last: *moov_last,
+                    play_s: *seconds,
                 };
                 let peers = installed(&common.only, &[Peer::Node, Peer::Http]);
                 let scratch = common.scratch.canonicalize()?;
-                let rows = playback::run(line, &peers, common.runs, &scratch)?;
+                let rows = playback::run(&line, &peers, common.runs, &scratch)?;
                 playback::print(&rows, common.json)
             }
             Scenario::InstallPeers => install_peers(),

@@ -10,7 +10,10 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 pub use self::{running::Running, torrent::track};
-use super::nodes::{publish_folder, publish_large};
+use super::{
+    nodes::{publish_folder, publish_large},
+    playback::Video,
+};
 use crate::lab::Host;
 
 /// Who moves the content.
@@ -107,21 +110,37 @@ impl Content {
         })
     }
 
-    fn path(&self) -> PathBuf {
+    pub(super) fn path(&self) -> PathBuf {
         match self.files.is_empty() {
             true => self.folder.join("file.bin"),
             false => self.folder.join("files"),
         }
     }
 
-    /// BLAKE3 of the one video that is published for us, in hex.
+    /// A video of 2 Mbit/s and so many seconds, as `file.bin`; published for us as a lesson.
     ///
     /// # Errors
-    /// When it cannot be read.
-    pub fn video_hash(&self) -> Result<String> {
-        let video = std::fs::File::open(self.folder.join("lessons/large.mp4"))?;
-        let hash = blake3::Hasher::new().update_reader(video)?.finalize();
-        Ok(hash.to_hex().to_string())
+    /// When the disk or a `pishtar ministry` command fails.
+    pub fn video(
+        folder: &Path,
+        seconds: u64,
+        moov_last: bool,
+        for_us: bool,
+    ) -> Result<(Content, Video)> {
+        let video = Video::write(&folder.join("file.bin"), seconds, moov_last)?;
+        let lessons = folder.join("lessons");
+        std::fs::create_dir(&lessons)?;
+        std::fs::hard_link(folder.join("file.bin"), lessons.join("video.mp4"))?;
+        let published = for_us
+            .then(|| publish_folder(folder, &lessons, &["video.mp4".to_owned()]))
+            .transpose()?;
+        let content = Content {
+            folder: folder.to_owned(),
+            files: Vec::new(),
+            published,
+            size: video.length,
+        };
+        Ok((content, video))
     }
 
     /// Lessons that our receivers complete.
