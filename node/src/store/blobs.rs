@@ -20,7 +20,7 @@ use std::{
     io,
     ops::Range,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use bao_tree::ChunkRanges;
@@ -106,6 +106,8 @@ struct Inner {
     remover: Arc<Remover>,
     damage: Damage,
     settling: TaskTracker,
+    /// Small files arrived that are not made durable yet, and somebody is about to do it.
+    unsettled: AtomicBool,
     tidy: JoinHandle<()>,
 }
 
@@ -145,6 +147,7 @@ impl BlobStore {
             remover,
             damage: Damage::new(damage::markers(&root)),
             settling: TaskTracker::new(),
+            unsettled: AtomicBool::new(false),
             tidy,
         };
         let store = BlobStore {

@@ -2,7 +2,7 @@
 //!
 //! A range at a time a small file costs a dozen system calls, an entry kept awake, and three fsyncs of its own.
 
-use std::path::Path;
+use std::{path::Path, sync::atomic::Ordering, time::Duration};
 
 use bao_tree::ChunkRanges;
 use bytes::Bytes;
@@ -14,6 +14,9 @@ use super::{BlobError, BlobStore, to_hash};
 
 /// Files that the store takes at the same time.
 const AT_ONCE: usize = 16;
+/// Batches that end within this time are made durable together. Shorter: while the disk syncs, others wait for it, and
+/// the line stands still; longer: a power cut costs more.
+const SETTLE_AFTER: Duration = Duration::from_secs(1);
 
 impl BlobStore {
     /// Stores files whose bytes are those of their hashes; they count as held when this returns. They survive a kill
@@ -43,16 +46,17 @@ impl BlobStore {
     }
 
     /// Makes what [`add_files`](BlobStore::add_files) took survive a power cut, in the background: one sync of the file
-    /// system and one commit for all of it. Until then a power cut may damage such a file, which reading finds out.
+    /// system for all of it, however many batches end meanwhile. The store commits its rows by itself, twice a second.
+    /// Until both are done a power cut may lose or damage such a file, which the next start or reading finds out.
     pub fn settle_files(&self) {
+        if self.inner.unsettled.swap(true, Ordering::AcqRel) {
+            return;
+        }
         let store = self.clone();
         self.inner.settling.spawn(async move {
-            let synced = store.with_files(sync_all).await;
-            let synced = match synced {
-                Ok(()) => store.enter_index().await,
-                failed => failed,
-            };
-            if let Err(error) = synced {
+            tokio::time::sleep(SETTLE_AFTER).await;
+            store.inner.unsettled.store(false, Ordering::Release);
+            if let Err(error) = store.with_files(sync_all).await {
                 tracing::error!(%error, "files may not survive a power cut: check the disk");
             }
         });
