@@ -24,8 +24,16 @@ STATE = """() => {
     position: video.currentTime, duration: video.duration || 0, ended: video.ended, paused: video.paused,
     error: video.error && video.error.message, width: video.videoWidth, captions: shown[0] ? shown[0].language : null,
     cue: cue, saved: saved.dataset.state || '', said: saved.textContent,
+    waits: window.pishtarWaits || 0,
     played: [...Array(video.played.length).keys()].map(i => [video.played.start(i), video.played.end(i)]),
   };
+}"""
+
+# How often the picture stood still for want of bytes after it had begun.
+COUNT_WAITS = """() => {
+  const video = document.getElementById('player');
+  const count = () => { window.pishtarWaits = (window.pishtarWaits || 0) + 1; };
+  video.addEventListener('playing', () => video.addEventListener('waiting', count), { once: true });
 }"""
 
 
@@ -50,6 +58,7 @@ def watch(page, options, reports):
     """Plays until the end and until the last report is saved; returns the last state and the captions seen."""
     cues, sought, state = set(), False, {}
     until = time.monotonic() + options.timeout
+    page.evaluate(COUNT_WAITS)
     page.evaluate("document.getElementById('player').play()")
     while time.monotonic() < until:
         state = page.evaluate(STATE)

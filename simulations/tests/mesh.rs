@@ -2,6 +2,9 @@
 //!
 //! Hosts share one switch and know of each other by mDNS only.
 
+#[path = "mesh/playing.rs"]
+mod playing;
+
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -158,3 +158,37 @@ fn a_source_that_falls_silent_in_mid_play_is_not_noticed() {
     assert!(home.wait(8_000, |home| home.holds(&(12 * MIB..14 * MIB))));
     assert!(home.wait(8_000, |home| home.holds(&(14 * MIB..18 * MIB))));
 }
+
+#[test]
+fn viewers_of_one_arriving_file_share_its_bytes_and_leave_nothing_behind() {
+    let mut home = Home::new(1);
+    let follow = Input::SetFollow(Vec::new());
+    let at = home.home;
+    home.world.input(at, follow);
+    home.wait(500, |_| false);
+    let from = home.empty_place();
+    let sent = |home: &Home| home.world.sent[&(home.sources[0], home.home)];
+    let before = sent(&home);
+    for id in 1..=5 {
+        let play = Input::Demand {
+            id: DemandId(id),
+            hash: home.film,
+            window: from..from + 4 * MIB,
+            priority: Priority::Playback,
+        };
+        home.world.input(at, play);
+        home.wait(100, |_| false);
+    }
+    assert!(home.wait(10_000, |home| home.holds(&(from..from + 4 * MIB))));
+    assert_eq!(sent(&home) - before, 4 * MIB, "five viewers, one copy");
+    for id in 1..=5 {
+        home.world.input(at, Input::DropDemand { id: DemandId(id) });
+    }
+    let held = home.world.node(at).store.bytes();
+    home.wait(5_000, |_| false);
+    assert_eq!(
+        home.world.node(at).store.bytes(),
+        held,
+        "nobody watches any more"
+    );
+}
