@@ -43,12 +43,15 @@ pub struct Config {
     /// Smallest range in bytes for slow peers. Default 256 KiB. Smaller: more fsyncs and round
     /// trips; larger: a slow peer blocks a part of a file for long.
     pub min_range_bytes: u64,
-    /// Range in bytes for peers of unknown rate. Default 1 MiB.
+    /// Range in bytes for peers of unknown rate. Default 256 KiB: a class that begins at once can soon give.
     pub first_range_bytes: u64,
     /// Largest range in bytes, for fast peers. Default 8 MiB.
     pub max_range_bytes: u64,
     /// How long a range should take at the peer's measured rate. Default 40 ms.
     pub range_time: Duration,
+    /// What is in flight altogether should take no longer than this at the rate of all peers together. Default 2 s. Shorter: a
+    /// link with much delay is not filled; longer: on a crowded cell everything is begun and nothing ends.
+    pub flight_time: Duration,
     /// A range without a verified byte for this long is stalled. Default 10 s.
     pub stall_after: Duration,
     /// A metadata request without an answer for this long failed. Default 15 s.
@@ -57,9 +60,14 @@ pub struct Config {
     pub versions_interval: Duration,
     /// Longest wait that a holdings query asks of a peer. Default 20 s.
     pub holdings_wait: Duration,
-    /// Own holdings are announced at most this often. Default 250 ms. Shorter spreads parts
+    /// Own holdings are announced at most this often. Default 100 ms. Shorter spreads parts
     /// sooner, longer sends fewer messages.
     pub holdings_interval: Duration,
+    /// Further bytes of files are announced when there are so many of them for each neighbour. Default 32 KiB: asking and answering
+    /// cost some 1 KiB for each neighbour. Fewer: thirty devices on a slow cell fill it with questions; more: they have nothing to give each other yet.
+    pub announce_bytes: u64,
+    /// Fewer bytes than that are announced after this long. Default 3 s.
+    pub holdings_patience: Duration,
     /// Records are exchanged with every peer after about this long. Default 60 s.
     pub records_interval: Duration,
     /// A record exchange without an answer for this long failed. Default 120 s.
@@ -84,14 +92,17 @@ impl Config {
             playback_extra_ranges: 2,
             max_ranges: 64,
             min_range_bytes: 256 * 1024,
-            first_range_bytes: 1024 * 1024,
+            first_range_bytes: 256 * 1024,
             max_range_bytes: 8 * 1024 * 1024,
             range_time: Duration::from_millis(40),
+            flight_time: Duration::from_secs(2),
             stall_after: Duration::from_secs(10),
             meta_timeout: Duration::from_secs(15),
             versions_interval: Duration::from_secs(30),
             holdings_wait: Duration::from_secs(20),
-            holdings_interval: Duration::from_millis(250),
+            holdings_interval: Duration::from_millis(100),
+            announce_bytes: 32 * 1024,
+            holdings_patience: Duration::from_secs(3),
             records_interval: Duration::from_secs(60),
             records_timeout: Duration::from_secs(120),
             max_publisher_bytes: 8 << 20,

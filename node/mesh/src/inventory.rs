@@ -60,7 +60,11 @@ pub(crate) struct Inventory {
     /// Bumped whenever others should learn of a change.
     pub(crate) generation: u64,
     /// Did own holdings change since the last bump?
-    pub(crate) dirty: bool,
+    dirty: bool,
+    /// Is one of these changes more than further bytes of a file?
+    pressing: bool,
+    /// Bytes that came since the last bump.
+    fresh_bytes: u64,
     /// New files count as absent rather than unknown: the shell listed its whole store.
     pub(crate) listed: bool,
 }
@@ -223,7 +227,9 @@ impl Inventory {
         self.used = self.used + gained - repaired;
         self.count_spare(ix);
         self.dirty = true;
+        self.fresh_bytes += gained;
         if whole {
+            self.pressing = true;
             self.partials.remove(&ix);
             self.mark_places(ix);
         } else {
@@ -232,11 +238,29 @@ impl Inventory {
         gained
     }
 
+    /// Own holdings changed by more than further bytes of a file.
+    fn changed(&mut self) {
+        self.dirty = true;
+        self.pressing = true;
+    }
+
+    /// Is there something to tell others of?
+    pub(crate) fn has_news(&self) -> bool {
+        self.dirty
+    }
+
+    /// Is it worth telling at once, where bytes alone are when so many came?
+    pub(crate) fn has_weighty_news(&self, worth_bytes: u64) -> bool {
+        self.pressing || (self.dirty && self.fresh_bytes >= worth_bytes)
+    }
+
     /// Starts a new generation; true when there was something to tell.
     pub(crate) fn bump(&mut self) -> bool {
         if !std::mem::take(&mut self.dirty) {
             return false;
         }
+        self.pressing = false;
+        self.fresh_bytes = 0;
         self.generation += 1;
         for role in self.roles.iter_mut().flatten() {
             if std::mem::take(&mut role.dirty) {
@@ -260,7 +284,7 @@ impl Inventory {
         } else {
             self.partials.remove(&ix);
         }
-        self.dirty = true;
+        self.changed();
         self.mark_places(ix);
     }
 

@@ -61,13 +61,15 @@ impl Ask {
     }
 }
 
-/// What a provider answers to a request for a range that it holds.
+/// What a provider answers to a request for a range of a file that may be served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Give {
     /// The range.
     This,
     /// Rather a part of this range, which nobody has; `None`: a neighbour has the one asked for or is getting it.
     Rather(Option<Range<u64>>),
+    /// Nothing: not all of the range is here.
+    Absent,
 }
 
 /// What was asked of a complete holder.
@@ -301,6 +303,7 @@ mod tests {
                             given.entry(piece).or_insert(peer);
                         }
                     }
+                    Give::Absent => prop_assert!(false, "a complete holder has it all"),
                     Give::Rather(advice) => {
                         prop_assert!(!insists);
                         let all = (0..8).all(|piece| given.contains_key(&piece));

@@ -21,6 +21,7 @@ use std::{
     ops::Range,
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
+    time::Duration,
 };
 
 use bao_tree::ChunkRanges;
@@ -32,7 +33,7 @@ use iroh_blobs::{
 };
 use pishtar_catalog::BlobHash;
 use thiserror::Error;
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time};
 use tokio_util::task::TaskTracker;
 
 use self::{damage::Damage, hold::Holds, remove::Remover};
@@ -293,6 +294,21 @@ impl BlobStore {
         let held = verify::byte_ranges(&((&bits.ranges & &wanted) - bad), length);
         let first = held.first().filter(|held| held.start <= aligned.start);
         first.map_or(range.start, |held| held.end.clamp(range.start, range.end))
+    }
+
+    /// Whether all of these chunks are held, now or after so long; wakes the entry.
+    pub(crate) async fn holds_chunks_within(
+        &self,
+        patience: Duration,
+        hash: BlobHash,
+        wanted: &ChunkRanges,
+    ) -> bool {
+        if self.is_damaged(hash, wanted) {
+            return false;
+        }
+        let hold = self.hold(to_hash(hash));
+        let held = hold.wait_until(|bits| is_held(&bits.ranges, wanted, bits.size()));
+        matches!(time::timeout(patience, held).await, Ok(Some(_)))
     }
 
     /// Takes a published file into the store without copying it. It must never change after; if it

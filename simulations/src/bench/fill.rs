@@ -20,6 +20,8 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Nobody received this much for this long: nothing more will come.
 const STILL: Duration = Duration::from_secs(15);
 const STILL_BYTES: u64 = 512 * 1024;
+/// A program that cannot have everything yet is only asked this often: the answer costs it time.
+const ASK: Duration = Duration::from_secs(1);
 /// Received bytes that mark the beginning of the content: beyond what is said before it.
 const BEGUN_BYTES: u64 = 128 * 1024;
 
@@ -217,6 +219,7 @@ fn once(filling: Filling, content: &Content, peer: Peer, place: &Path) -> Result
             running: peer.receiver(host, at_seed.address(), &tracker, content, &place)?,
             finished_s: None,
             received: 0,
+            asked: Instant::now(),
         });
     }
     run.watch()?;
@@ -228,6 +231,7 @@ struct Receiver {
     running: Running,
     finished_s: Option<f64>,
     received: u64,
+    asked: Instant,
 }
 
 struct Run<'a> {
@@ -302,6 +306,10 @@ impl Run<'_> {
                 self.data_at = Some(self.began.elapsed().as_secs_f64());
             }
         }
+        if receiver.received < self.content.size && receiver.asked.elapsed() < ASK {
+            return Ok(());
+        }
+        receiver.asked = Instant::now();
         if receiver.running.has_all()? {
             receiver.finished_s = Some(self.began.elapsed().as_secs_f64());
         }

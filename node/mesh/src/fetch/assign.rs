@@ -69,6 +69,9 @@ impl Fetch {
             return;
         }
         let mut peers = self.peers.ids();
+        let first = self.turn % peers.len().max(1);
+        self.turn = self.turn.wrapping_add(1);
+        peers.rotate_left(first);
         while !peers.is_empty() {
             peers.retain(|peer| self.plan_one(cx, *peer, Look::New));
         }
@@ -95,7 +98,7 @@ impl Fetch {
         }
         let rate = account.rate;
         let slots = slots(cx.config, rate);
-        let room = flights < slots;
+        let room = flights < slots && self.may_begin(cx.config, cx.now);
         let playback_room = flights < slots + cx.config.playback_extra_ranges;
         if !playback_room {
             return false;

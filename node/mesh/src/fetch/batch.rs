@@ -84,6 +84,9 @@ impl Fetch {
                 return;
             }
         }
+        if self.flying == 0 {
+            self.pace.starts(cx.now.mono);
+        }
         self.flying += 1;
         if let Some(state) = self.peers.get_mut(&flight.peer) {
             state.link.flights += 1;

@@ -142,6 +142,7 @@ impl Fetch {
         let (file, peer) = (flight.file, flight.peer);
         let arrived = flight.range.start..flight.range.start + bytes;
         cx.ledger.account(peer).received(cx.now.mono, news);
+        self.pace.received(cx.now.mono, news);
         self.gain(file, arrived);
     }
 

@@ -10,6 +10,7 @@
 //! - `batch` - small files, many in one request
 //! - `flights` - ranges on their way, their ends and failures
 //! - `put_off` - ranges that a peer would rather not give now
+//! - `pace` - how much is in flight altogether
 //! - `demand` - windows that somebody waits for
 //! - `playing` - what a player gets that has little ahead, and what gives way to it
 //! - `room`, `give_way` - the quota, the disk, and what goes when they are not enough
@@ -23,6 +24,7 @@ mod check;
 mod demand;
 mod flights;
 mod give_way;
+mod pace;
 mod playing;
 mod put_off;
 mod room;
@@ -34,7 +36,7 @@ use pishtar_catalog::BlobHash;
 
 pub(crate) use self::put_off::PutOff;
 pub use self::room::Removal;
-use self::{active::Active, demand::Demand, flights::Flight, room::Room};
+use self::{active::Active, demand::Demand, flights::Flight, pace::Pace, room::Room};
 use crate::{
     choices::Choices,
     desk::Cx,
@@ -70,6 +72,9 @@ pub(crate) struct Fetch {
     flying: usize,
     /// Batches, by the id of their first file, with the number of their living flights.
     batches: BTreeMap<RequestId, usize>,
+    pace: Pace,
+    /// Raised with every plan: whose turn it is to be asked first.
+    turn: usize,
     demands: BTreeMap<DemandId, Demand>,
     urgency: BTreeSet<(Priority, DemandId)>,
     reserved: u64,
@@ -99,6 +104,8 @@ impl Fetch {
             living: 0,
             flying: 0,
             batches: BTreeMap::new(),
+            pace: Pace::default(),
+            turn: 0,
             demands: BTreeMap::new(),
             urgency: BTreeSet::new(),
             reserved: 0,

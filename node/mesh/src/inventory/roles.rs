@@ -44,7 +44,7 @@ impl Inventory {
             dirty: true,
         };
         self.roles[role_ix.0 as usize] = Some(role);
-        self.dirty = true;
+        self.changed();
         lost
     }
 
@@ -93,7 +93,7 @@ impl Inventory {
                 .places
                 .retain(|(role, _)| *role != role_ix);
         }
-        self.dirty = true;
+        self.changed();
         files
     }
 

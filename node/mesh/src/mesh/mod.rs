@@ -30,6 +30,7 @@ use crate::{
     fetch::Fetch,
     holdings,
     ids::{Mono, NodeId, Now, PublisherId},
+    inventory::Holding,
     io::{Held, Hint, Input, Output, Restored},
     ledger::Ledger,
     spread::{self, Ask, Give, Spread},
@@ -157,11 +158,7 @@ impl Mesh {
     /// When to give [`Input::Tick`] at the latest, unless an input comes before. May lie in the
     /// past: then at once.
     pub fn next_deadline(&self, now: Now) -> Option<Mono> {
-        let announce = self
-            .fetch
-            .inventory
-            .dirty
-            .then(|| self.announced.plus(self.config.holdings_interval));
+        let announce = self.announces_at();
         let parts = [
             self.sync.next_deadline(),
             self.exchange.next_deadline(),
@@ -174,7 +171,7 @@ impl Mesh {
     }
 
     /// A peer asks for a range of a blob: give it, send the peer elsewhere, or `None` where it may not be served at all.
-    /// Whether the bytes are there is for the store to say.
+    /// What was verified a moment ago counts as here, although the store may still be writing it.
     pub fn give(
         &mut self,
         now: Now,
@@ -188,14 +185,18 @@ impl Mesh {
         }
         let ix = self.fetch.inventory.find(hash)?;
         let file = self.fetch.inventory.file(ix);
+        let range = range.start.min(file.length)..range.end.min(file.length);
         if !file.is_complete() {
-            return Some(Give::This);
+            return Some(match &file.holding {
+                Holding::Partial(held) if !held.covers(range) => Give::Absent,
+                _ => Give::This,
+            });
         }
         let request = spread::Request {
             peer,
             hash: *hash,
             length: file.length,
-            range: range.start.min(file.length)..range.end.min(file.length),
+            range: range.clone(),
             ask,
             has: self.fetch.peers.get(&peer).and_then(|peer| peer.part(ix)),
             elsewhere: self.fetch.peers.has_in_part(ix, &range, peer),
@@ -353,8 +354,21 @@ impl Mesh {
         }
     }
 
+    /// When our holdings are announced, if there is news. Every neighbour asks for them then: further bytes of a file
+    /// have to be worth that.
+    fn announces_at(&self) -> Option<Mono> {
+        let (inventory, config) = (&self.fetch.inventory, &self.config);
+        let neighbours = self.fetch.peers.len() as u64;
+        let weighty = inventory.has_weighty_news(neighbours * config.announce_bytes);
+        let after = match weighty {
+            true => config.holdings_interval,
+            false => config.holdings_patience,
+        };
+        inventory.has_news().then(|| self.announced.plus(after))
+    }
+
     fn announce(&mut self, now: Now) {
-        let due = self.announced.plus(self.config.holdings_interval) <= now.mono;
+        let due = self.announces_at().is_some_and(|at| at <= now.mono);
         if due && self.fetch.inventory.bump() {
             self.announced = now.mono;
             let generation = self.fetch.inventory.generation;

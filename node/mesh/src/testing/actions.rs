@@ -264,7 +264,8 @@ impl World {
                 let refused = self.nodes[other].refusal(&hash, length, &range);
                 refused.or(match given {
                     Some(Give::Rather(advice)) => Some(FetchFailure::Rather(advice)),
-                    _ => None,
+                    Some(Give::Absent) => Some(FetchFailure::Absent),
+                    Some(Give::This) | None => None,
                 })
             }
         };

@@ -5,6 +5,7 @@ use std::{
     io,
     ops::Range,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, StreamExt};
@@ -27,6 +28,9 @@ use crate::{
 
 /// Bytes gathered for one write: hash pairs and groups are too small to send one by one.
 pub(super) const WRITE_BYTES: usize = 128 * 1024;
+
+/// What the core counts as held may wait for the disk this long.
+const WRITING: Duration = Duration::from_secs(2);
 
 /// How much a node provides at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,9 +152,10 @@ impl Provider {
         match self.serve.give(peer, hash, byte_range(&chunks), ask) {
             None => return Err(Refusal::Plain(BlobStatus::Denied)),
             Some(Give::Rather(advice)) => return Err(Refusal::Rather(advice)),
+            Some(Give::Absent) => return Err(Refusal::Plain(BlobStatus::Absent)),
             Some(Give::This) => {}
         }
-        match self.store.holds_chunks(hash, &chunks).await {
+        match self.store.holds_chunks_within(WRITING, hash, &chunks).await {
             true => Ok(turn),
             false => Err(Refusal::Plain(BlobStatus::Absent)),
         }
