@@ -270,17 +270,6 @@ impl BlobStore {
         }
     }
 
-    /// Whether all of these chunks are held; wakes the entry.
-    pub(crate) async fn holds_chunks(&self, hash: BlobHash, wanted: &ChunkRanges) -> bool {
-        if self.is_damaged(hash, wanted) {
-            return false;
-        }
-        let hash = to_hash(hash);
-        let _awake = self.hold(hash);
-        let bits = self.bits(hash).await;
-        bits.is_some_and(|bits| is_held(&bits.ranges, wanted, bits.size()))
-    }
-
     /// How far `range` is held from its start on without a gap, in bytes; its start when its first group is not.
     pub async fn held_to(&self, hash: BlobHash, length: u64, range: &Range<u64>) -> u64 {
         let aligned = verify::align(range, length);

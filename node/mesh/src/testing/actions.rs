@@ -284,7 +284,8 @@ impl World {
 
     /// Books the sender's line for the next bytes of a transfer.
     fn next_bytes(&mut self, at: At, request: RequestId) {
-        let Some((peer, bytes, first)) = self.nodes[at].next_bytes(request, PROGRESS_BYTES) else {
+        let slice = self.slice();
+        let Some((peer, bytes, first)) = self.nodes[at].next_bytes(request, slice) else {
             return;
         };
         let Some(other) = self.find(peer) else { return };
@@ -309,8 +310,15 @@ impl World {
         );
     }
 
+    /// Bytes that a transfer sends before others have their turn: less on slow lines, where progress is told by time.
+    fn slice(&self) -> u64 {
+        let whole = (self.link.up_rate / 16).clamp(GROUP_BYTES, PROGRESS_BYTES);
+        whole / GROUP_BYTES * GROUP_BYTES
+    }
+
     fn transfer(&mut self, at: At, request: RequestId) {
-        let Some((hash, done, ended)) = self.nodes[at].take_bytes(request, PROGRESS_BYTES) else {
+        let slice = self.slice();
+        let Some((hash, done, ended)) = self.nodes[at].take_bytes(request, slice) else {
             return;
         };
         if !ended {

@@ -27,7 +27,7 @@ use crate::{
 
 /// Wall clock at the start of the world.
 pub const WORLD_START: i64 = 1_795_464_000;
-/// A transfer reports progress this often.
+/// A transfer reports progress this often; on slow lines sooner.
 const PROGRESS_BYTES: u64 = 256 * 1024;
 
 /// Number of a node in its world.

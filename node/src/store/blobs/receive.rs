@@ -24,7 +24,6 @@ use super::{
 /// as much as the copying. What is not handed over yet is lost in a crash.
 const PIECE_BYTES: usize = 256 * 1024;
 
-<<<<<<< HEAD
 /// The same while somebody watches, who gets to see nothing that the store does not have.
 const SMALL_PIECE_BYTES: usize = 32 * 1024;
 
@@ -35,12 +34,6 @@ const SMALL_PROGRESS_BYTES: u64 = 64 * 1024;
 
 /// On slow lines it is told this often, so that what comes slowly does not look like nothing.
 const PROGRESS_TIME: Duration = Duration::from_secs(1);
-=======
-/// How often progress is told, in verified bytes: with every full piece.
-const PROGRESS_BYTES: u64 = PIECE_BYTES as u64;
-/// How often it is told of a slow stream. Longer than the planner waits for a byte: slow senders count as silent.
-const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
->>>>>>> 16f9530 (Tell only what the store was given, sooner to few and later to many; begin no more than arrives soon)
 
 /// Pieces and hash pairs that may wait for the disk, per range.
 const QUEUE: usize = 32;
@@ -81,11 +74,7 @@ impl BlobStore {
     /// Reads `range` (group-aligned bytes) of a blob of signed `length` from a stream in the form of
     /// the iroh-blobs protocol (8 bytes length, then bao) and stores what verifies.
     ///
-<<<<<<< HEAD
     /// `progress` gets the verified bytes so far, every [`PROGRESS_BYTES`] or, in small steps, [`SMALL_PROGRESS_BYTES`].
-=======
-    /// `progress` gets the verified bytes so far, every [`PROGRESS_BYTES`] or [`PROGRESS_INTERVAL`].
->>>>>>> 16f9530 (Tell only what the store was given, sooner to few and later to many; begin no more than arrives soon)
     pub(super) async fn receive<R: AsyncRead + Unpin>(
         &self,
         reader: &mut R,
@@ -128,16 +117,12 @@ async fn receive_parts<R: AsyncRead + Unpin>(
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<(), ReceiveError> {
     let mut verified = 0;
-<<<<<<< HEAD
     let mut told = 0;
     let mut told_at = Instant::now();
     let step = match sink.steps {
         Steps::Large => PROGRESS_BYTES,
         Steps::Small => SMALL_PROGRESS_BYTES,
     };
-=======
-    let mut told = (0, Instant::now());
->>>>>>> 16f9530 (Tell only what the store was given, sooner to few and later to many; begin no more than arrives soon)
     while let Some(part) = verifier.next() {
         match part {
             Expected::Pair(chunk) => {
@@ -156,16 +141,11 @@ async fn receive_parts<R: AsyncRead + Unpin>(
                 verifier.group(&chunk, space)?;
                 sink.keep(length);
                 verified += length as u64;
-<<<<<<< HEAD
                 if verified - told >= step || told_at.elapsed() >= PROGRESS_TIME {
                     told = verified;
                     told_at = Instant::now();
-=======
-                if verified - told.0 >= PROGRESS_BYTES || told.1.elapsed() >= PROGRESS_INTERVAL {
-                    told = (verified, Instant::now());
-                    // Others ask for what is told of.
+                    // Others ask for what they hear of: it has to be on its way to the disk.
                     sink.flush().await?;
->>>>>>> 16f9530 (Tell only what the store was given, sooner to few and later to many; begin no more than arrives soon)
                     progress(verified);
                 }
             }
