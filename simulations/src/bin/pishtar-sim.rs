@@ -8,13 +8,21 @@ use std::{
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand, ValueEnum};
-use pishtar_simulations::sim::{
-    self,
-    outcome::{Outcome, Violation},
-    scenario::{Scenario, Variant},
-    swarm::Case,
-    world::Options,
+use pishtar_simulations::{
+    calibration,
+    sim::{
+        self,
+        outcome::{Outcome, Violation},
+        scenario::{Scenario, Variant},
+        swarm::Case,
+        world::Options,
+    },
 };
+
+/// Where kept results lie, seen from the repository's root.
+const BASELINES: &str = "simulations/baselines";
+/// Where scenarios lie.
+const SCENARIOS: &str = "simulations/scenarios";
 
 /// Runs the mesh that ships in a simulated country.
 #[derive(Debug, Parser)]
@@ -60,6 +68,35 @@ enum Command {
         #[arg(long)]
         keep: Option<PathBuf>,
     },
+    /// Compares two runs and writes compare.html.
+    Compare {
+        /// Folder of the first run, or its report.json.
+        a: PathBuf,
+        /// Folder of the second run, or its report.json.
+        b: PathBuf,
+        /// Folder for compare.html; that of the second run when not given.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// Runs the kept scenarios twice each; exit 1 when something is worse than what was accepted.
+    Gate {
+        /// Folder of the kept results.
+        #[arg(long, default_value = BASELINES)]
+        baselines: PathBuf,
+    },
+    /// Accepts what a scenario gives now as what later changes are compared with.
+    Accept {
+        /// Name of a scenario in simulations/scenarios.
+        scenario: String,
+        /// Seed of all chance.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Folder of the kept results.
+        #[arg(long, default_value = BASELINES)]
+        baselines: PathBuf,
+    },
+    /// Measures in the simulator what the lab measures with real nodes.
+    Calibrate,
     /// Runs kept seeds again, with the trace of what fails.
     Replay {
         /// File of kept seeds, or a line of one in quotes.
@@ -133,6 +170,25 @@ fn execute(command: Command) -> Result<bool> {
             first,
             keep,
         } => swarm(&scenario, first, seeds, keep.as_deref()),
+        Command::Compare { a, b, out } => {
+            let folder = out.unwrap_or_else(|| match b.is_dir() {
+                true => b.clone(),
+                false => b.parent().map_or(PathBuf::new(), Path::to_owned),
+            });
+            print!("{}", sim::compare::write(&a, &b, &folder)?);
+            Ok(true)
+        }
+        Command::Gate { baselines } => gate(&baselines),
+        Command::Accept {
+            scenario,
+            seed,
+            baselines,
+        } => {
+            let kept = sim::gate::measure(&scenario, seed, Path::new(SCENARIOS))?;
+            println!("{}", kept.accept(&baselines)?.display());
+            Ok(true)
+        }
+        Command::Calibrate => calibrate(),
         Command::Replay { seeds } => replay(&seeds),
     }
 }
@@ -151,10 +207,41 @@ fn run(scenario: &Path, seed: u64, out: Option<&Path>, options: &Options) -> Res
 fn found(scenario: &Path) -> PathBuf {
     match scenario.extension() {
         Some(_) => scenario.to_owned(),
-        None => Path::new("simulations/scenarios")
-            .join(scenario)
-            .with_extension("toml"),
+        None => Path::new(SCENARIOS).join(scenario).with_extension("toml"),
     }
+}
+
+/// Whether every kept scenario is as good as it was.
+fn gate(baselines: &Path) -> Result<bool> {
+    let mut good = true;
+    for kept in sim::gate::Kept::read_all(baselines)? {
+        let checked = sim::gate::check(&kept, Path::new(SCENARIOS))?;
+        let outcome = &checked.outcome;
+        println!(
+            "{} seed {}: {} events in {:.2} s, twice; digest {}",
+            checked.scenario, outcome.seed, outcome.events, outcome.wall_s, outcome.digest
+        );
+        for problem in &checked.problems {
+            good = false;
+            println!("  {problem}");
+        }
+        if !checked.problems.is_empty() {
+            println!(
+                "  If that is wanted: pishtar-sim accept {} --seed {}",
+                checked.scenario, kept.seed
+            );
+        }
+    }
+    Ok(good)
+}
+
+fn calibrate() -> Result<bool> {
+    let measured = calibration::measure_model(&calibration::Setup::default());
+    for (name, seconds) in measured.map_err(anyhow::Error::msg)? {
+        println!("{name:26} {seconds:8.3} s");
+    }
+    println!("The same with real nodes, side by side: ./check calibration");
+    Ok(true)
 }
 
 fn swarm(scenario: &Path, first: u64, seeds: u64, keep: Option<&Path>) -> Result<bool> {

@@ -71,18 +71,21 @@ fn transfers(setup: &Setup, folder: &Path) -> Result<Measured, LabError> {
     Ok(measured)
 }
 
-/// A hint, a catalogue and a record over a cable that takes long.
+/// A hint, a catalogue and a record where every frame takes long.
 fn messages(setup: &Setup, folder: &Path) -> Result<Measured, LabError> {
     /// Catalogues and records that are sent; the median of their times counts.
     const TIMES: usize = 3;
     let mut ministry = Ministry::open(folder)?;
-    let mut lab = Lab::new()?;
-    let seed_host = lab.far_host("seed", setup.delay[1])?;
+    let mut cell = Lab::new()?.cell(Medium {
+        delay: setup.delay[1],
+        bits_per_second: None,
+    })?;
+    let seed_host = cell.school("seed")?;
     let seed = start_seed(&seed_host, folder, &ministry)?;
     let mut receivers = Vec::new();
     for number in 0..setup.far_receivers {
         let name = format!("r{number}");
-        let host = lab.host(&name)?;
+        let host = cell.station(&name)?;
         let node = start_receiver(&host, folder, &name, &ministry, &["grade=8".to_owned()])?;
         receivers.push((host, node));
     }

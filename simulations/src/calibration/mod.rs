@@ -2,17 +2,18 @@
 //!
 //! What is compared is decided by the links, which are slow on purpose, and not by this machine's processors: the time
 //! from "the ministry's node has the new catalogue" until a receiver holds the lesson, for 1 to 16 receivers; how long
-//! a hint travels; how long a catalogue and a record take over a long cable. A machine that is too busy even for that
+//! a hint, a catalogue and a record take where every frame takes a quarter of a second. A machine that is too busy even for that
 //! is said to be so ([`Calm`]).
 
 mod busy;
 mod lab;
 mod log;
 mod ministry;
+mod model;
 
 use std::{collections::BTreeMap, time::Duration};
 
-pub use self::{busy::Calm, lab::measure_lab};
+pub use self::{busy::Calm, lab::measure_lab, model::measure_model};
 
 /// How far a model may be off, as a share of what real nodes do.
 pub const TOLERANCE: f64 = 0.20;
@@ -33,9 +34,9 @@ pub struct Setup {
     pub transfers: Vec<Transfer>,
     /// The air of the room, Mbit/s of all together.
     pub air_mbit: u64,
-    /// One way through the air, and one way of the long cable where times of messages are measured.
+    /// How long a frame takes: where lessons are measured, and where messages are.
     pub delay: [Duration; 2],
-    /// Nodes at the other end of the long cable.
+    /// Nodes beside the ministry's where messages are measured.
     pub far_receivers: usize,
 }
 
@@ -46,10 +47,10 @@ impl Default for Setup {
             lesson_bytes: mib << 20,
         };
         Setup {
-            transfers: [(1, 10), (2, 8), (4, 5), (8, 3), (16, 2)]
+            transfers: [(1, 6), (2, 4), (4, 3), (8, 2), (16, 1)]
                 .map(transfer)
                 .into(),
-            air_mbit: 30,
+            air_mbit: 20,
             delay: [Duration::from_millis(2), Duration::from_millis(250)],
             far_receivers: 3,
         }

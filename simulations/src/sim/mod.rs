@@ -14,6 +14,7 @@
 pub mod chance;
 pub mod compare;
 pub mod editions;
+pub mod gate;
 pub mod outcome;
 pub mod pipe;
 pub mod records;

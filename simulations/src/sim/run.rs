@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use super::{
     editions::Editions,
-    outcome::{Bands, Delay, Outcome, Storage},
+    outcome::{Bands, Delay, Edition, Outcome, Storage},
     scenario::Scenario,
     world::{Options, Part, World},
 };
@@ -118,6 +118,16 @@ fn join(scenario: &Scenario, mut outcomes: Vec<Outcome>) -> Outcome {
         .map(|outcome| &outcome.progress_delay_s)
         .collect();
     whole.progress_delay_s = join_delays(&delays);
+    let lessons: Vec<&Delay> = outcomes
+        .iter()
+        .map(|outcome| &outcome.lesson_delay_s)
+        .collect();
+    whole.lesson_delay_s = join_delays(&lessons);
+    let editions: Vec<&[Edition]> = outcomes
+        .iter()
+        .map(|outcome| outcome.editions.as_slice())
+        .collect();
+    whole.editions = join_editions(&editions);
     for outcome in outcomes {
         hasher.update(outcome.digest.as_bytes());
         whole.variant = outcome.variant;
@@ -195,6 +205,23 @@ fn join_storage(parts: &[&Storage], weights: &[u64]) -> Storage {
         p90: mix(|part| &part.p90),
         max: (0..points).map(most).collect(),
     }
+}
+
+/// Something is everywhere when the last world has it.
+fn join_editions(parts: &[&[Edition]]) -> Vec<Edition> {
+    let Some((first, others)) = parts.split_first() else {
+        return Vec::new();
+    };
+    let mut joint = first.to_vec();
+    for part in others {
+        for (edition, other) in joint.iter_mut().zip(part.iter()) {
+            let later = |a: Option<u64>, b: Option<u64>| Some(a?.max(b?));
+            edition.known_everywhere_s =
+                later(edition.known_everywhere_s, other.known_everywhere_s);
+            edition.held_everywhere_s = later(edition.held_everywhere_s, other.held_everywhere_s);
+        }
+    }
+    joint
 }
 
 /// Counts are added; percentiles are read from the joint histogram, so they are upper bounds.

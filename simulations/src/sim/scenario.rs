@@ -188,6 +188,10 @@ pub struct School {
     pub quota_gb: u64,
     /// Air time of its Wi-Fi in Mbit/s, shared by all in the building.
     pub air_mbit: u64,
+    /// Time of a message through the air in ms.
+    pub air_delay_ms: u64,
+    /// Time of a message over the line to the ministry in ms.
+    pub wan_delay_ms: u64,
     /// Share of schools with a line.
     pub wan_per_mille: u32,
     /// The line downwards in Mbit/s.
@@ -206,6 +210,8 @@ impl Default for School {
             follow: vec!["all".to_owned()],
             quota_gb: 2_000,
             air_mbit: 120,
+            air_delay_ms: 2,
+            wan_delay_ms: 40,
             wan_per_mille: 1_000,
             wan_down_mbit: 20,
             wan_up_mbit: 5,

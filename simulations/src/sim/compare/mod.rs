@@ -141,7 +141,7 @@ pub fn compare(a: &Outcome, b: &Outcome) -> Vec<Line> {
             "Lessons at schools at the end, mean",
             Share,
             More,
-            both(&coverage_mean),
+            both(&coverage_at_end),
         ),
         Line::new(
             "Lessons at schools at the end, least municipality",
@@ -239,7 +239,7 @@ pub fn compare(a: &Outcome, b: &Outcome) -> Vec<Line> {
 }
 
 /// Within which time this share arrived, of all and not only of those that arrived; infinite when fewer did.
-pub(super) fn within(delay: &Delay, share: f64) -> Option<f64> {
+pub(in crate::sim) fn within(delay: &Delay, share: f64) -> Option<f64> {
     let all = delay.count + delay.pending;
     if all == 0 {
         return None;
@@ -269,7 +269,7 @@ fn missing(delay: &Delay) -> Option<f64> {
     (all > 0).then(|| delay.pending as f64 / all as f64)
 }
 
-pub(super) fn coverage_mean(outcome: &Outcome) -> Option<f64> {
+pub(super) fn coverage_at_end(outcome: &Outcome) -> Option<f64> {
     let last: Vec<f64> = outcome
         .coverage
         .municipalities

@@ -8,7 +8,7 @@ use pishtar_mesh::{
 };
 
 use super::{
-    World,
+    Said, World,
     event::{Event, Question, Serve},
     host::{Flight, HostIx, Kind, Writing, host_of},
     lines::Load,
@@ -41,7 +41,10 @@ impl World {
                 self.later_input(LOOK, at, Input::PublisherForgotten { publisher, result });
             }
             Output::CatalogChanged { .. } => self.catalog_changed(at),
-            Output::PublishHint(hint) => self.gossip(at, &hint),
+            Output::PublishHint(hint) => {
+                self.note_said(at, || Said::Told(hint.clone()));
+                self.gossip(at, &hint);
+            }
             Output::RequestHoldings {
                 request,
                 peer,
@@ -67,7 +70,7 @@ impl World {
                 self.later(REMOVE, Event::Removal(at, boot, Box::new(hash)));
             }
             Output::ExchangeRecords { request, peer } => self.exchange(at, request, host_of(&peer)),
-            Output::Event(_) => {}
+            Output::Event(event) => self.note_said(at, || Said::Event(event)),
         }
     }
 

@@ -30,6 +30,14 @@ pub(super) struct Sessions {
     next: u64,
 }
 
+impl Sessions {
+    /// Is this host in a session?
+    pub(super) fn busy(&self, at: HostIx) -> bool {
+        let mut sessions = self.open.values();
+        sessions.any(|session| session.asker == at || session.other == at)
+    }
+}
+
 /// One session of the program's protocol.
 #[derive(Debug)]
 struct Session {
@@ -57,6 +65,9 @@ impl World {
         };
         if self.is_mute(other) {
             return;
+        }
+        if self.syncs_with_another(other) {
+            return self.exchange_fails(at, request, "it is busy with another device");
         }
         let id = self.id_of(at);
         let mesh = self.hosts[other as usize].mesh.as_ref();

@@ -16,12 +16,15 @@ use crate::sim::{
     scenario::Variant,
 };
 
-/// Time of a message through the air of a room.
-pub(super) const AIR_DELAY: Micros = 2_000;
-/// Time of a message over a line to the ministry.
-pub(super) const LINE_DELAY: Micros = 40_000;
 /// Seconds after which a range without news counts as stalled, as the program ships.
 const STALL_S: u64 = 10;
+
+/// Microseconds of a millisecond.
+const MILLISECOND: Micros = 1_000;
+/// What a transfer takes of a line, per mille of its bytes: headers of Ethernet, IP and TCP, hashes, seals.
+const LINE_WEIGHT: u64 = 1_050;
+/// The same in the air, where acknowledgements of TCP take their share of the time, too.
+const AIR_WEIGHT: u64 = 1_070;
 
 /// How two hosts are linked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +50,8 @@ pub(super) struct Flow {
     pub(super) pipe: u32,
     pub(super) ticket: Ticket,
     pub(super) bytes: u64,
+    /// What it takes of its pipe, per mille of its bytes.
+    weight: u64,
     pub(super) began: Micros,
     pub(super) link: &'static str,
     pub(super) load: Load,
@@ -67,8 +72,8 @@ impl World {
     /// Time of one message on a link.
     pub(super) fn delay(&self, via: Via) -> Micros {
         match via {
-            Via::Air(_) => AIR_DELAY,
-            Via::Line(_) => LINE_DELAY,
+            Via::Air(_) => self.scenario.school.air_delay_ms * MILLISECOND,
+            Via::Line(_) => self.scenario.school.wan_delay_ms * MILLISECOND,
         }
     }
 
@@ -106,11 +111,14 @@ impl World {
             (self.flows.len() - 1) as FlowId
         });
         let now = self.now;
-        let ticket = self.pipes[pipe as usize].add(now, at, bytes);
+        let weight = self.weight(link, load);
+        let taken = bytes * weight / 1_000;
+        let ticket = self.pipes[pipe as usize].add(now, at, taken);
         self.flows[at as usize] = Some(Flow {
             pipe,
             ticket,
             bytes,
+            weight,
             began: now,
             link,
             load,
@@ -124,6 +132,20 @@ impl World {
             }
         }
         at
+    }
+
+    /// From station to station every frame goes over the air twice, to the access point and on.
+    fn weight(&self, link: &str, load: Load) -> u64 {
+        match load {
+            Load::Range(asker, request) if link == "lan" => {
+                let station = |at: HostIx| self.hosts[at as usize].kind == Kind::Home;
+                let flight = self.hosts[asker as usize].flights.get(&request);
+                let twice = station(asker) && flight.is_some_and(|flight| station(flight.from));
+                AIR_WEIGHT * if twice { 2 } else { 1 }
+            }
+            Load::Stick(..) => 1_000,
+            _ => LINE_WEIGHT,
+        }
     }
 
     /// Looks when the next transfer on a line ends.
@@ -177,7 +199,8 @@ impl World {
         self.free_flows.push(id);
         let now = self.now;
         let line = &mut self.pipes[flow.pipe as usize];
-        let came = flow.bytes - line.left(now, flow.ticket).min(flow.bytes);
+        let left = line.left(now, flow.ticket) * 1_000 / flow.weight;
+        let came = flow.bytes - left.min(flow.bytes);
         line.remove(now, id, flow.ticket);
         self.tally.moved(flow.link, came);
         self.touch(flow.pipe);
@@ -205,8 +228,9 @@ impl World {
         let Load::Range(host, request) = flow.load else {
             return;
         };
-        let (pipe, ticket, bytes) = (flow.pipe, flow.ticket, flow.bytes);
-        let came = bytes - self.pipes[pipe as usize].left(now, ticket).min(bytes);
+        let (pipe, ticket, bytes, weight) = (flow.pipe, flow.ticket, flow.bytes, flow.weight);
+        let left = self.pipes[pipe as usize].left(now, ticket) * 1_000 / weight;
+        let came = bytes - left.min(bytes);
         if let Some(done) = self.store_arrived(host, request, came) {
             self.input(
                 host,
@@ -242,6 +266,9 @@ impl World {
         let blob = flight.blob;
         let repeated = host.disk.add(blob, length, new);
         self.tally.repeated += repeated;
+        if self.hosts[at as usize].disk.has_whole(blob) {
+            self.lesson_arrived(at, blob);
+        }
         Some(whole)
     }
 

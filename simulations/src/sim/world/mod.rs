@@ -9,11 +9,16 @@
 //! - `sticks` - couriers
 //! - `batch` - small files that are asked for many at a time
 //! - `attack` - what adversaries answer and send
+//! - `baseline` - what the mesh is compared with
 //! - `check` - invariants
 //! - `tally` - what is counted for the report
+//! - `arrivals` - how long lessons and catalogues took to be at the schools
+//! - `journal` - what nodes told and heard, for calibration
 
 mod act;
+mod arrivals;
 mod attack;
+mod baseline;
 mod batch;
 mod build;
 mod check;
@@ -21,6 +26,7 @@ mod day;
 mod event;
 mod exchange;
 mod host;
+mod journal;
 mod lines;
 mod sticks;
 mod tally;
@@ -40,6 +46,7 @@ pub use self::{
     check::{INVARIANTS, Plant},
     event::Act,
     host::Kind,
+    journal::{Journal, Line, Said},
 };
 use self::{
     check::Checks,
@@ -72,6 +79,8 @@ pub struct Options {
     pub trace: bool,
     /// Stop at the first violation.
     pub stop_at_violation: bool,
+    /// Where nodes write what they tell and hear, when somebody wants to know.
+    pub journal: Option<Journal>,
     /// A planted fault, for tests of the invariants.
     pub plant: Option<Plant>,
     /// Faults of the random plan that are left out, by number; for shrinking.
@@ -253,6 +262,9 @@ impl World {
         let (tag, detail) = event::mark_of(&input);
         self.history.note(self.now, at, tag, detail);
         self.trace(at, || format!("< {input:?}"));
+        if let Input::HintHeard { hint, .. } = &input {
+            self.note_said(at, || Said::Heard(hint.clone()));
+        }
         let Some(mesh) = self.hosts[at as usize].mesh.as_mut() else {
             return;
         };

@@ -192,6 +192,7 @@ impl World {
             left -= length;
             if really {
                 host.disk.add(ix, length, 0..length);
+                self.lesson_arrived(at, ix);
                 let held = Held::Complete;
                 self.input(at, Input::BlobState { hash, held });
             }

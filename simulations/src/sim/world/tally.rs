@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{World, event::Event, host::Kind};
+use super::{World, arrivals::Arrivals, event::Event, host::Kind};
 use crate::sim::{
     DAY, Micros, SECOND,
     outcome::{Bands, Courier, Coverage, Delay, Outcome, Storage},
@@ -24,6 +24,7 @@ pub(super) struct Tally {
     /// Bytes of lessons that came although they were held.
     pub(super) repeated: u64,
     pub(super) fetched: u64,
+    pub(super) arrivals: Arrivals,
     age: Bands,
     coverage: Coverage,
     storage: Storage,
@@ -39,30 +40,41 @@ impl Tally {
         self.delays.push(u32::try_from(after_s).unwrap_or(u32::MAX));
     }
 
-    fn delay(&mut self, pending: u64) -> Delay {
-        self.delays.sort_unstable();
-        let all = &self.delays;
-        let at = |per_mille: usize| {
-            let last = all.len().saturating_sub(1);
-            all.get(last * per_mille / 1_000)
-                .map_or(0, |delay| u64::from(*delay))
-        };
-        let mut from = 0;
-        let histogram = DELAYS.iter().map(|bound| {
-            let to = all.partition_point(|delay| u64::from(*delay) <= *bound);
-            let count = (to - from) as u64;
-            from = to;
-            (*bound, count)
-        });
-        Delay {
-            count: all.len() as u64,
-            pending,
-            histogram: histogram.collect(),
-            p50: at(500),
-            p90: at(900),
-            p99: at(990),
-            max: at(1_000),
+    fn delay(&self, pending: u64) -> Delay {
+        let mut times = BTreeMap::new();
+        for delay in &self.delays {
+            *times.entry(u64::from(*delay)).or_default() += 1;
         }
+        delay_of(&times, pending)
+    }
+}
+
+/// Percentiles and histogram of counted times in seconds.
+fn delay_of(times: &BTreeMap<u64, u64>, pending: u64) -> Delay {
+    let count: u64 = times.values().sum();
+    let at = |per_mille: u64| {
+        let last = count.saturating_sub(1) * per_mille / 1_000;
+        let mut below = 0;
+        let found = times.iter().find(|(_, here)| {
+            below += **here;
+            below > last
+        });
+        found.map_or(0, |(time, _)| *time)
+    };
+    let mut from = 0;
+    let histogram = DELAYS.iter().map(|bound| {
+        let here: u64 = times.range(from..=*bound).map(|(_, count)| *count).sum();
+        from = bound + 1;
+        (*bound, here)
+    });
+    Delay {
+        count,
+        pending,
+        histogram: histogram.collect(),
+        p50: at(500),
+        p90: at(900),
+        p99: at(990),
+        max: at(1_000),
     }
 }
 
@@ -74,6 +86,7 @@ impl World {
 
     pub(super) fn sample(&mut self) {
         self.sweep();
+        self.look_at_editions();
         let t_s = self.now / SECOND;
         let newest = self.edition;
         let mut ages = Vec::new();
@@ -128,6 +141,9 @@ impl World {
     }
 
     pub(super) fn outcome(mut self) -> Outcome {
+        self.look_at_editions();
+        let editions = self.editions_told();
+        let lessons = delay_of(&self.tally.arrivals.times, self.lessons_missing());
         let records = self.book.records.iter();
         let pending = records
             .filter(|record| record.counted.is_none() && !record.junk)
@@ -154,11 +170,13 @@ impl World {
             bytes_by_link_kind: bytes
                 .map(|(link, bytes)| ((*link).to_owned(), *bytes))
                 .collect(),
+            lesson_delay_s: lessons,
+            editions,
             progress_delay_s: self.tally.delay(pending),
             catalogue_age: self.tally.age,
             coverage: self.tally.coverage,
             storage: self.tally.storage,
-            ..Outcome::default()
+            notes: Vec::new(),
         }
     }
 }
