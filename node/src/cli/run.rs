@@ -109,6 +109,9 @@ async fn run_until_stopped(options: NodeOptions, until_stdin_ends: bool) -> anyh
     let status = listening(node.handle()).await;
     for address in status.page_addresses() {
         println!("Pages       {address}");
+        if node.handle().tls().is_some() {
+            println!("Sign in at  {}", address.replacen("http:", "https:", 1));
+        }
     }
     println!("Node        {}", status.peer_id);
     for address in &status.listen {

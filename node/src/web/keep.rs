@@ -38,6 +38,11 @@ impl<S: Sync> FromRequestParts<S> for From {
     }
 }
 
+/// Whether whoever asks may choose what is kept: somebody at the device, or an administrator from anywhere.
+pub(crate) fn may_choose(backend: &dyn Backend, from: Option<IpAddr>, page: &Page) -> bool {
+    page.is_administrator() || backend.may_choose(from)
+}
+
 #[derive(Template)]
 #[template(path = "keep.html")]
 struct KeepPage<'a> {
@@ -201,7 +206,7 @@ pub(crate) async fn show(
         here: size(chosen.held_bytes),
         too_much: too_much(texts, &keeping),
         chosen: ticked.fields(),
-        may_choose: backend.may_choose(from),
+        may_choose: may_choose(backend.as_ref(), from, &page),
         saved: page.parameter("saved").is_some(),
     };
     page.answer(StatusCode::OK, &template)
@@ -214,7 +219,7 @@ pub(crate) async fn save(
     page: Page,
     body: String,
 ) -> Response {
-    if !backend.may_choose(from) {
+    if !may_choose(backend.as_ref(), from, &page) {
         return Trouble::NotHere.answer(page);
     }
     let fields = url::parse_query(&body);

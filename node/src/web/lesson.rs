@@ -15,7 +15,7 @@ use super::{
     cards::{Card, Language, TextIn, file_href, language, primary, text_in},
     errors::Trouble,
     home::{grade_name, list_href},
-    keep::From,
+    keep::{self, From},
     locale::{Lang, Texts},
     page::Page,
     words,
@@ -112,7 +112,7 @@ pub(crate) async fn show(
         code: &lesson.curriculum_code,
         related_heading,
         related,
-        keeping: backend.may_choose(from).then(|| Keep {
+        keeping: keep::may_choose(backend.as_ref(), from, &page).then(|| Keep {
             followed: state.followed,
             pinned: state.pinned,
             size: words::size(texts, state.total_bytes),
