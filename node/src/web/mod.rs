@@ -31,11 +31,15 @@ mod status;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
+mod testing_school;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod tests_keep;
 #[cfg(test)]
 mod tests_people;
+#[cfg(test)]
+mod tests_school;
 mod tls;
 mod url;
 mod who;
