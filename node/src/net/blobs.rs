@@ -1,5 +1,5 @@
 //! `/pishtar/blobs/1`: one status byte, then the iroh-blobs protocol. One range per stream, or many small files
-//! ([`files`]).
+//! (`files`).
 //!
 //! The asker sends one byte, how it asks ([`Ask`]), and a `Get` request (postcard, as iroh-blobs does), and closes its
 //! half. The provider answers with a [`BlobStatus`] byte; when that is `Ok`, 8 bytes of length and the bao stream of
