@@ -235,6 +235,8 @@ pub struct Carrier {
     held: BTreeMap<RecIx, (u32, u32)>,
     usage: BTreeMap<u32, u64>,
     acks: BTreeMap<LogIx, HeldAck>,
+    /// Logs in the order in which their acknowledgements changed.
+    changes: Vec<LogIx>,
     /// Records dropped for their age, until that hour.
     dropped: BTreeMap<RecIx, u32>,
     /// Sum over the ids of records, and over acknowledgements.
@@ -270,6 +272,17 @@ impl Carrier {
     /// Acknowledgements that are held.
     pub fn acks(&self) -> impl Iterator<Item = (LogIx, HeldAck)> + '_ {
         self.acks.iter().map(|(log, ack)| (*log, *ack))
+    }
+
+    /// How often an acknowledgement changed so far.
+    pub fn ack_changes(&self) -> usize {
+        self.changes.len()
+    }
+
+    /// Acknowledgements that changed after so many changes; some more than once.
+    pub fn acks_since(&self, changes: usize) -> impl Iterator<Item = (LogIx, HeldAck)> + '_ {
+        let logs = self.changes.iter().skip(changes);
+        logs.filter_map(|log| Some((*log, *self.acks.get(log)?)))
     }
 
     /// Bytes carried for others.
@@ -320,6 +333,7 @@ impl Carrier {
             self.mix_ack(log, old, false);
         }
         self.acks.insert(log, ack);
+        self.changes.push(log);
         self.mix_ack(log, ack, true);
         let from = old.map_or(0, |old| old.up_to) as usize;
         let covered = book.logs[log as usize].records.iter();

@@ -75,6 +75,7 @@ impl World {
             free_flows: Vec::new(),
             sessions: Sessions::default(),
             exchanges: BTreeMap::new(),
+            agreed: BTreeMap::new(),
             couriers: Vec::new(),
             book,
             counted: Vec::new(),

@@ -103,12 +103,15 @@ impl World {
             &self.hosts[a as usize].carrier,
             &self.hosts[b as usize].carrier,
         );
-        let newer = |from: &crate::sim::records::Carrier, to: &crate::sim::records::Carrier| {
-            from.acks()
-                .filter(|(log, ack)| to.acked(*log) < ack.up_to)
+        let newer = |from: HostIx, to: HostIx| {
+            let since = self.agreed.get(&(from, to)).copied().unwrap_or(0);
+            let (from, to) = (&self.hosts[from as usize], &self.hosts[to as usize]);
+            let changed = from.carrier.acks_since(since);
+            changed
+                .filter(|(log, ack)| to.carrier.acked(*log) < ack.up_to)
                 .count() as u64
         };
-        let acks = newer(x, y) + newer(y, x);
+        let acks = newer(a, b) + newer(b, a);
         let (_, out) = x.lacks(&self.book, y, MAX_ITEMS);
         let (_, back) = y.lacks(&self.book, x, MAX_ITEMS);
         out + back + acks * ACK_BYTES
@@ -128,7 +131,10 @@ impl World {
         }
         let mut stats = ExchangeStats::default();
         for (from, to, sent) in [(asker, other, true), (other, asker, false)] {
-            let acks: Vec<_> = self.hosts[from as usize].carrier.acks().collect();
+            let since = self.agreed.get(&(from, to)).copied().unwrap_or(0);
+            let carrier = &self.hosts[from as usize].carrier;
+            let acks: Vec<_> = carrier.acks_since(since).collect();
+            self.agreed.insert((from, to), carrier.ack_changes());
             let mut moved = 0;
             for (log, ack) in acks {
                 moved += u64::from(self.take_ack(to, log, ack));

@@ -111,6 +111,8 @@ pub struct World {
     sessions: Sessions,
     /// Counted exchanges under way, by asker and other.
     exchanges: BTreeMap<(HostIx, HostIx), (FlowId, RequestId)>,
+    /// Changes of both sides' acknowledgements up to which two hosts are known to agree.
+    agreed: BTreeMap<(HostIx, HostIx), usize>,
     couriers: Vec<Courier>,
     book: Book,
     /// How often the collector counted each record.
