@@ -76,6 +76,8 @@ pub enum Request {
     },
     /// How far the last scrub is.
     ScrubStatus,
+    /// The schools that the ministry lists, with the keys that their own signed metadata names.
+    Schools,
     /// About a school's classes and learners.
     People {
         /// What.
@@ -276,6 +278,7 @@ async fn reply(request: Request, handle: &Handle) -> Vec<u8> {
         }
         Request::Scrub { bytes_per_second } => encode(&Answer::Ok(handle.scrub(bytes_per_second))),
         Request::ScrubStatus => encode(&Answer::Ok(handle.scrub_status())),
+        Request::Schools => encode(&Answer::Ok(handle.schools())),
         Request::People { request } => encode(&match handle.ask_people(request).await {
             Ok(value) => Answer::Ok(value),
             Err(error) => Answer::Error(error.to_string()),

@@ -9,6 +9,7 @@ use std::{
 
 use clap::{Args, Subcommand};
 use libp2p::Multiaddr;
+use pishtar_mesh::people::Domain;
 
 use super::{
     CollectorOptions, Credentials, Guide, SinkSpec, Target,
@@ -47,6 +48,13 @@ pub struct CollectArgs {
     /// The folder that `pishtar ministry publish` writes: lessons' names, and whose devices were revoked
     #[arg(long, value_name = "DIR")]
     pub catalogue: Option<PathBuf>,
+    /// The data folder of a node that knows the schools' keys; without it the folder given with --from. Schools'
+    /// registrations wait until their keys are known
+    #[arg(long, value_name = "DIR")]
+    pub schools: Option<PathBuf>,
+    /// What learners' logins end with: name.surname@DOMAIN
+    #[arg(long, value_name = "DOMAIN", default_value = super::DEFAULT_DOMAIN, value_parser = Domain::new)]
+    pub domain: Domain,
     /// Stop after one round
     #[arg(long)]
     pub once: bool,
@@ -156,10 +164,18 @@ pub async fn collect(args: CollectArgs) -> anyhow::Result<()> {
         .map(|sink| sink.target(&credentials))
         .collect::<Result<_, _>>()?;
     let mut options = CollectorOptions::new(&args.home_page);
+    options.domain = args.domain.clone();
     options.tell = Arc::new(|words| println!("{words}"));
     let mut worker = Worker::open(&args.data, secret, targets, &options)?;
     if let Some(folder) = &args.catalogue {
         worker.follow_catalogue(folder);
+    }
+    let schools = args.schools.as_ref().or(match &args.from {
+        Source::Folder(folder) => Some(folder),
+        Source::Address(_) => None,
+    });
+    if let Some(folder) = schools {
+        worker.follow_schools(folder);
     }
     settle_absent(&worker, &args.forget_sink)?;
     let from = args.from.clone().located();

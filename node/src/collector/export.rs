@@ -95,6 +95,7 @@ fn write_statements(
     let rules = Rules {
         vocabulary: &vocabulary,
         guide,
+        names: None,
         now,
     };
     replace(out, |file| {

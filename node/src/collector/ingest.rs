@@ -10,6 +10,7 @@ use super::{
     content::Content,
     delta::{CountedRecord, Delta, ProgressDelta},
     guide::Guide,
+    names::{Effects, Gate, Letter, NameTables, Names},
     open::OpenedRecord,
     sinks::Feed,
     state::{Progress, State, Tables},
@@ -34,6 +35,8 @@ pub(super) struct Counted {
 pub(super) struct Rules<'a> {
     pub(super) vocabulary: &'a Vocabulary,
     pub(super) guide: &'a Guide,
+    /// Who learners are; without it every event counts as it comes.
+    pub(super) names: Option<&'a Names>,
     /// The collector's clock, Unix seconds.
     pub(super) now: i64,
 }
@@ -47,9 +50,20 @@ struct Changing {
 }
 
 /// All that a transaction changes; kinds of content add their own part here.
-#[derive(Default)]
-struct Changes {
+struct Changes<'a> {
     progress: BTreeMap<(LearnerId, LessonRef), Changing>,
+    names: Option<NameTables<'a>>,
+}
+
+impl<'a> Changes<'a> {
+    fn begin(tables: &Tables<'a>, rules: &Rules<'a>) -> Result<Self, redb::Error> {
+        let names = rules.names;
+        let names = names.map(|names| NameTables::open(names, tables.transaction()));
+        Ok(Self {
+            progress: BTreeMap::new(),
+            names: names.transpose()?,
+        })
+    }
 }
 
 impl State {
@@ -67,7 +81,7 @@ impl State {
             logs.entry(record.header.log_key).or_default().push(record);
         }
         self.write(|tables| {
-            let (mut counted, mut changes) = (Counted::default(), Changes::default());
+            let (mut counted, mut changes) = (Counted::default(), Changes::begin(tables, rules)?);
             let mut new = Vec::new();
             for (log, mut of_log) in logs {
                 of_log.sort_by_key(|record| record.header.sequence);
@@ -103,7 +117,7 @@ impl State {
             return Ok(0);
         }
         self.write(|tables| {
-            let (mut count, mut changes) = (0, Changes::default());
+            let (mut count, mut changes) = (0, Changes::begin(tables, rules)?);
             for (at, held) in tables.all_withheld()? {
                 if !released(&held) {
                     continue;
@@ -118,6 +132,33 @@ impl State {
             settle(tables, changes, rules)?;
             Ok(count)
         })
+    }
+
+    /// Takes in what waited for keys of schools that are known now. Returns the queues' heads, as counting does.
+    pub(super) fn retry_pending(&self, rules: &Rules<'_>) -> Result<Counted, CollectError> {
+        self.write(|tables| {
+            let mut changes = Changes::begin(tables, rules)?;
+            let mut effects = Effects::default();
+            if let Some(names) = &mut changes.names {
+                names.retry_pending(&mut effects)?;
+            }
+            apply(tables, effects, &mut changes)?;
+            Ok(Counted {
+                statements: settle(tables, changes, rules)?,
+                heads: tables.queues.heads().collect(),
+                ..Counted::default()
+            })
+        })
+    }
+
+    /// Answers that can be sealed now.
+    pub(super) fn letters(&self, names: &Names) -> Result<Vec<Letter>, CollectError> {
+        self.write(|tables| NameTables::open(names, tables.transaction())?.letters())
+    }
+
+    /// These answers are sealed and on the disk.
+    pub(super) fn answered(&self, names: &Names, numbers: &[u64]) -> Result<(), CollectError> {
+        self.write(|tables| NameTables::open(names, tables.transaction())?.answered(numbers))
     }
 
     /// Notes that a collector with the same key holds all records of the log up to there.
@@ -192,7 +233,7 @@ fn take_in(
     tables: &mut Tables<'_>,
     record: &OpenedRecord,
     rules: &Rules<'_>,
-    changes: &mut Changes,
+    changes: &mut Changes<'_>,
 ) -> Result<(), redb::Error> {
     let what = (&record.content, record.device, record.header.hour);
     dispatch(tables, what, rules, changes)
@@ -203,16 +244,69 @@ fn dispatch(
     tables: &mut Tables<'_>,
     (content, device, hour): (&Content, [u8; 32], u32),
     rules: &Rules<'_>,
-    changes: &mut Changes,
+    changes: &mut Changes<'_>,
 ) -> Result<(), redb::Error> {
     match content {
         Content::Events(events) => {
             let now_hour = u32::try_from(rules.now.max(0) / 3600).unwrap_or(u32::MAX);
             let hour = if hour <= now_hour { hour } else { 0 };
-            merge(tables, events, DeviceId(device), hour, changes)
+            for event in events {
+                gated(tables, event, DeviceId(device), hour, changes)?;
+            }
+            Ok(())
+        }
+        Content::People(messages) => {
+            let mut effects = Effects::default();
+            if let Some(names) = &mut changes.names {
+                names.take(DeviceId(device), messages, &mut effects)?;
+            }
+            apply(tables, effects, changes)
         }
         Content::Nothing => Ok(()),
     }
+}
+
+/// Merges an event that counts; one that lacks its proof is kept aside.
+fn gated(
+    tables: &mut Tables<'_>,
+    event: &LearnerEvent,
+    device: DeviceId,
+    hour: u32,
+    changes: &mut Changes<'_>,
+) -> Result<(), redb::Error> {
+    let gate = match &mut changes.names {
+        Some(names) => names.gate(device, hour, event)?,
+        None => Gate::Counts(event.learner.clone()),
+    };
+    match gate {
+        Gate::No => Ok(()),
+        Gate::Counts(learner) if learner == event.learner => {
+            merge(tables, std::slice::from_ref(event), device, hour, changes)
+        }
+        Gate::Counts(learner) => {
+            let event = LearnerEvent {
+                learner,
+                ..event.clone()
+            };
+            merge(tables, &[event], device, hour, changes)
+        }
+    }
+}
+
+/// Does what messages about people ask for.
+fn apply(
+    tables: &mut Tables<'_>,
+    effects: Effects,
+    changes: &mut Changes<'_>,
+) -> Result<(), redb::Error> {
+    for (device, hour, event) in effects.released {
+        merge(tables, &[event], device, hour, changes)?;
+    }
+    for learner in effects.erased {
+        changes.progress.retain(|(of, _), _| *of != learner);
+        tables.erase(&learner)?;
+    }
+    Ok(())
 }
 
 fn merge(
@@ -220,7 +314,7 @@ fn merge(
     events: &[LearnerEvent],
     device: DeviceId,
     hour: u32,
-    changes: &mut Changes,
+    changes: &mut Changes<'_>,
 ) -> Result<(), redb::Error> {
     for event in events {
         let key = (event.learner.clone(), event.lesson.clone());
@@ -250,7 +344,7 @@ fn merge(
 /// Writes what changed and queues what the sinks must hear of it; returns the number of statements.
 fn settle(
     tables: &mut Tables<'_>,
-    changes: Changes,
+    changes: Changes<'_>,
     rules: &Rules<'_>,
 ) -> Result<usize, redb::Error> {
     let mut count = 0;

@@ -16,6 +16,7 @@ mod erasure;
 mod export;
 mod guide;
 mod ingest;
+mod names;
 mod open;
 mod queue;
 mod run;
@@ -32,7 +33,7 @@ use std::{
     time::Duration,
 };
 
-use pishtar_mesh::learner::LessonProgress;
+use pishtar_mesh::{learner::LessonProgress, people::Domain};
 use pishtar_signing::{
     ack::Ack,
     record::{CollectionSecret, LogKey, Record},
@@ -45,6 +46,7 @@ pub use self::{
     delta::{CountedRecord, Delta, ProgressDelta},
     export::{ExportError, ExportFormat, export},
     guide::{Guide, GuideError},
+    names::{Names, SchoolKeys, Schools},
     queue::Refused,
     run::{Plan, Round, RunError, Worker},
     sinks::{
@@ -64,6 +66,9 @@ use self::{
 
 /// Played thousandths of a video from which a lesson counts as completed when no device said so.
 pub const COMPLETION_PERMILLE: u32 = 900;
+
+/// What logins end with where nobody said.
+pub(crate) const DEFAULT_DOMAIN: &str = "nxenes.pishtar.invalid";
 
 /// Most batches that wait for their sinks one by one; more are taken together.
 const WAITING_BATCHES: usize = 64;
@@ -85,6 +90,9 @@ pub enum CollectError {
         /// The file.
         path: PathBuf,
     },
+    /// The key of the rows about people.
+    #[error(transparent)]
+    People(#[from] crate::people::StoreError),
     /// The machine has no thread left.
     #[error("cannot start the thread of a sink: {0}")]
     Thread(String),
@@ -126,6 +134,8 @@ pub struct CollectorOptions {
     pub home_page: String,
     /// Lessons' names and revoked devices.
     pub guide: Arc<Guide>,
+    /// What learners' logins end with.
+    pub domain: Domain,
     /// How often sinks in trouble are tried.
     pub pauses: Pauses,
     /// Hears about sinks.
@@ -138,6 +148,7 @@ impl CollectorOptions {
         Self {
             home_page: home_page.to_owned(),
             guide: Arc::default(),
+            domain: Domain::new(DEFAULT_DOMAIN).expect("it is a domain"),
             pauses: Pauses::default(),
             tell: Arc::new(|words| tracing::warn!("{words}")),
         }
@@ -151,6 +162,7 @@ pub struct Collector {
     couriers: Couriers,
     vocabulary: Vocabulary,
     guide: Arc<Guide>,
+    names: Names,
     /// What is counted and not acknowledged yet, oldest first.
     due: VecDeque<Due>,
 }
@@ -190,12 +202,14 @@ impl Collector {
             }
         }
         let couriers = Couriers::start(&state, routes, options.pauses, &options.tell)?;
+        let names = Names::open(dir, options.domain.clone(), secret.clone())?;
         Ok(Self {
             secret,
             state,
             couriers,
             vocabulary,
             guide: options.guide.clone(),
+            names,
             due: VecDeque::new(),
         })
     }
@@ -226,6 +240,7 @@ impl Collector {
         for result in opened {
             match result {
                 Ok(record) => readable.push(record),
+                Err(Unreadable::Answer) => {}
                 Err(Unreadable::Newer) => report.newer += 1,
                 Err(Unreadable::Never) => report.unreadable += 1,
             }
@@ -241,8 +256,28 @@ impl Collector {
         Rules {
             vocabulary: &self.vocabulary,
             guide: &self.guide,
+            names: Some(&self.names),
             now,
         }
+    }
+
+    /// From now on these schools' statements count; what waited for their keys is taken in.
+    ///
+    /// # Errors
+    /// [`CollectError`] when the state cannot be used.
+    pub fn set_schools(&mut self, schools: Schools, now: i64) -> Result<(), CollectError> {
+        self.names.set_schools(schools);
+        let counted = self.state.retry_pending(&self.rules(now))?;
+        self.owe(counted);
+        Ok(())
+    }
+
+    fn letters(&self) -> Result<Vec<names::Letter>, CollectError> {
+        self.state.letters(&self.names)
+    }
+
+    fn answered(&self, numbers: &[u64]) -> Result<(), CollectError> {
+        self.state.answered(&self.names, numbers)
     }
 
     fn owe(&mut self, counted: Counted) {
@@ -335,6 +370,7 @@ fn register(
     let rules = Rules {
         vocabulary,
         guide,
+        names: None,
         now: run::unix_now(),
     };
     state.write(|tables| {

@@ -17,6 +17,8 @@ pub(super) struct OpenedRecord {
 /// Why a record is not counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unreadable {
+    /// A collector's own answer on its way to a school: not to be counted or acknowledged.
+    Answer,
     /// A newer collector is needed.
     Newer,
     /// Sealed to another key, damaged, or without a device's proof.

@@ -19,15 +19,18 @@ use tokio::{sync::mpsc, time::Instant};
 use tokio_util::compat::TokioAsyncReadCompatExt;
 
 use super::{
-    CollectError, Collector, CollectorOptions, Guide, GuideError, IngestReport, SinkStatus, Target,
+    CollectError, Collector, CollectorOptions, Guide, GuideError, IngestReport, SchoolKeys,
+    Schools, SinkStatus, Target,
     open::{OpenedRecord, Unreadable, open_bytes},
 };
 use crate::{
+    control::{self, AskError},
+    engine,
     net::{
         self, NetConfig, NetEvent, NetHandle, Network, NodeId, NodeKey, Protocol,
         records::{ExchangeError, ExchangeLimits, initiate, respond},
     },
-    store::records::{OpenError, RecordOptions, RecordStore, StoreFault},
+    store::records::{OpenError, RecordOptions, RecordStore, SaveError, StoreFault},
 };
 
 /// Room for records that are not counted yet; far above what a sync point carries.
@@ -64,6 +67,9 @@ pub enum RunError {
     /// The disk.
     #[error(transparent)]
     Store(#[from] StoreFault),
+    /// An answer to a school.
+    #[error(transparent)]
+    Save(#[from] SaveError),
     /// The exchange with the sync point.
     #[error("the exchange with the sync point ended early: {0}")]
     Exchange(#[from] ExchangeError),
@@ -105,6 +111,18 @@ pub struct Worker {
     /// Acknowledgements in the store that were looked at.
     seen_acks: BTreeSet<[u8; 32]>,
     catalogue: Option<Catalogue>,
+    /// The data folder of a node that knows the schools' keys.
+    schools: Option<PathBuf>,
+}
+
+/// The schools' keys, from a running node or from the verified metadata of a stopped one.
+fn known_schools(folder: &Path) -> Result<Vec<SchoolKeys>, String> {
+    match control::ask(folder, &control::Request::Schools) {
+        Err(AskError::NotRunning { .. }) => {
+            engine::known_schools(folder).map_err(|error| error.to_string())
+        }
+        answer => answer.map_err(|error| error.to_string()),
+    }
 }
 
 /// The ministry's published folder, and the timestamp that was read last.
@@ -138,7 +156,40 @@ impl Worker {
             seen: BTreeSet::new(),
             seen_acks: BTreeSet::new(),
             catalogue: None,
+            schools: None,
         })
+    }
+
+    /// Learns the schools' keys from the node with this data folder, running or stopped, before every round.
+    pub fn follow_schools(&mut self, folder: &Path) {
+        self.schools = Some(folder.to_owned());
+    }
+
+    /// Without the keys registrations wait, and everything else goes on.
+    async fn refresh_schools(&mut self, now: i64) -> Result<(), RunError> {
+        let Some(folder) = self.schools.clone() else {
+            return Ok(());
+        };
+        match blocking(move || known_schools(&folder)).await {
+            Ok(schools) => self.collector.set_schools(Schools::new(schools), now)?,
+            Err(reason) => {
+                tracing::warn!(%reason, "schools' keys are not known; registrations wait")
+            }
+        }
+        Ok(())
+    }
+
+    /// Seals the answers to schools as records of this collector; they leave with the next exchange. A crash in between
+    /// repeats an answer, which changes nothing.
+    async fn post_answers(&mut self, now: i64) -> Result<usize, RunError> {
+        let letters = self.collector.letters()?;
+        let count = letters.len();
+        for letter in letters {
+            let saved = self.store.append_payloads(letter.payloads, letter.to, now);
+            self.seen.extend(saved.await?.records.iter().map(|id| id.0));
+            self.collector.answered(&letter.numbers)?;
+        }
+        Ok(count)
     }
 
     /// Follows the ministry's published folder: lessons' names, and whose records count no more.
@@ -202,12 +253,14 @@ impl Worker {
     ) -> Result<Round, RunError> {
         let mut round = Round::default();
         self.refresh_guide(clock())?;
+        self.refresh_schools(clock()).await?;
         loop {
             let stats = self.exchange(open().await?, peer, clock()).await?;
             round.pulled += stats.records_in;
             round.acks_given += stats.acks_out;
             let acknowledged = self.count_held(&mut round.report, clock()).await?;
-            if !stats.more && acknowledged == 0 {
+            let answered = self.post_answers(clock()).await?;
+            if !stats.more && acknowledged == 0 && answered == 0 {
                 self.store.expire(clock()).await?;
                 return Ok(round);
             }
@@ -448,10 +501,10 @@ pub struct Plan {
     pub once: bool,
 }
 
-/// Waits for couriers without holding up the runtime.
-async fn blocking(wait: impl FnOnce() + Send + 'static) {
-    // The task can only fail by a panic of the wait itself, which ends this process's collecting anyway.
-    drop(tokio::task::spawn_blocking(wait).await);
+/// Waits without holding up the runtime.
+async fn blocking<T: Send + 'static>(wait: impl FnOnce() -> T + Send + 'static) -> T {
+    let done = tokio::task::spawn_blocking(wait).await;
+    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 
 /// The system clock in Unix seconds.

@@ -45,6 +45,7 @@ mod transfers;
 
 use folders::Folders;
 pub use restore::StartError;
+pub(crate) use restore::known_schools;
 use search::SearchJob;
 use transfers::Transfers;
 

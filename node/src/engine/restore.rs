@@ -23,6 +23,7 @@ use super::{
     settings::{Settings, SettingsError},
 };
 use crate::{
+    collector::{SchoolKeys, Schools},
     net::{NetConfig, NetError, NetEvent, NetHandle, Network, NodeKey},
     people::{
         People, StoreError as PeopleStoreError,
@@ -264,6 +265,17 @@ pub(super) async fn open(options: &NodeOptions, clock: Clock) -> Result<Opened, 
         index,
         trust,
     })
+}
+
+/// The schools that the verified metadata of a stopped node names, with their collection keys.
+///
+/// # Errors
+/// [`StartError`] as when the node starts.
+pub(crate) fn known_schools(data: &Path) -> Result<Vec<SchoolKeys>, StartError> {
+    let _lock = lock(data)?;
+    let trust = TrustStore::open(data.join("trust"))?;
+    let trusted = restore_publishers(&trust, data)?;
+    Ok(Schools::of(&trusted.catalog))
 }
 
 /// What people chose on this node; rules of the command line replace the remembered ones.

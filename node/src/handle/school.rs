@@ -7,7 +7,11 @@ use pishtar_mesh::learner::{LearnerEvent, LearnerId, LessonRef, What};
 use pishtar_signing::record::Recipients;
 
 use super::{Handle, SaveError};
-use crate::{school, store::trust::TrustStoreError};
+use crate::{
+    collector::{SchoolKeys, Schools},
+    school,
+    store::trust::TrustStoreError,
+};
 
 /// Most learners and lessons whose rule is remembered as told.
 const MAX_TOLD: usize = 4_096;
@@ -17,6 +21,11 @@ const MAX_TOLD: usize = 4_096;
 pub(crate) struct RulesTold(BTreeSet<(LearnerId, LessonRef, Completion)>);
 
 impl Handle {
+    /// The schools that the ministry lists and whose signed metadata is here, with their collection keys.
+    pub fn schools(&self) -> Vec<SchoolKeys> {
+        Schools::of(self.shared.mesh().catalog())
+    }
+
     /// The school that the device belongs to, by publisher id: as somebody said, else the one whose workshop lies in the
     /// data folder.
     pub fn school(&self) -> Option<String> {

@@ -59,6 +59,22 @@ impl KeyFile {
         Self { cost, ..self }
     }
 
+    /// The key of a folder, made if there is none.
+    pub(super) fn read_or_make(&self) -> Result<RestKey, StoreError> {
+        if let (Some(key), _) | (None, Some(key)) = self.read()? {
+            return Ok(key);
+        }
+        if self.path.exists() {
+            return Err(StoreError::Key(self.path.clone()));
+        }
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).map_err(|error| self.failed(io::Error::other(error)))?;
+        let key = RestKey::new(bytes);
+        self.write_next(&key)?;
+        self.promote()?;
+        Ok(key)
+    }
+
     /// The key, and the one that was to follow it when a change was cut short.
     pub(super) fn read(&self) -> Result<(Option<RestKey>, Option<RestKey>), StoreError> {
         Ok((self.read_one(&self.path)?, self.read_one(&self.next())?))

@@ -200,6 +200,21 @@ impl People {
     }
 }
 
+/// The key under which rows about people lie sealed in a folder, made if there is none; its passphrase is taken from
+/// `PISHTAR_PEOPLE_PASSPHRASE`.
+///
+/// # Errors
+/// [`StoreError`].
+pub(crate) fn open_key(folder: &Path) -> Result<pishtar_signing::rest::RestKey, StoreError> {
+    std::fs::create_dir_all(folder).map_err(|error| StoreError::Io {
+        path: folder.to_owned(),
+        reason: error.to_string(),
+    })?;
+    let passphrase = std::env::var(PASSPHRASE).ok();
+    let passphrase = passphrase.filter(|text| !text.is_empty());
+    KeyFile::new(folder, passphrase).read_or_make()
+}
+
 fn load(folder: &Path, rows: Vec<(Place, Vec<u8>)>) -> Result<Book, StoreError> {
     let mut book = Book::default();
     for (place, value) in rows {
