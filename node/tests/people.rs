@@ -21,6 +21,8 @@ use pishtar_mesh::{
 /// Longest that anything here may take.
 const LIMIT: Duration = Duration::from_secs(90);
 
+const LESSON: &str = "ministry/math-6-en/a";
+
 const TABLE: &str = "name,surname,parent,phone,class
 Arta,Krasniqi,Besa,044 123 456,6A
 Arta,Krasniqi,Teuta,044 765 432,6A
@@ -112,8 +114,19 @@ impl World {
         engine::start(options).await.expect("a node")
     }
 
+    /// The table of all that the collector counted.
+    async fn counted(&self) -> String {
+        let out = self.text("progress.csv");
+        let data = self.text("collector");
+        let words = [
+            "progress", "export", "--data", &data, "--format", "csv", "--out", &out,
+        ];
+        beside(&words).await;
+        fs::read_to_string(out).expect("a table")
+    }
+
     /// One round of the collector at the sync point.
-    async fn collect(&self, extra: &[&str]) -> String {
+    async fn collect(&self) -> String {
         let words = [
             "collect",
             "--once",
@@ -131,10 +144,6 @@ impl World {
             &format!("xapi:{}", self.text("statements.jsonl")),
         ]
         .map(str::to_owned);
-        let words: Vec<String> = words
-            .into_iter()
-            .chain(extra.iter().map(|word| (*word).to_owned()))
-            .collect();
         let run = move || pishtar(&words.iter().map(String::as_str).collect::<Vec<_>>());
         tokio::task::spawn_blocking(run).await.expect("it runs")
     }
@@ -182,7 +191,7 @@ fn answer(learner: &LearnerId, counter: u64) -> LearnerEvent {
     LearnerEvent {
         learner: learner.clone(),
         name: None,
-        lesson: LessonRef::new("ministry/math-6-en/a").expect("an id"),
+        lesson: LessonRef::new(LESSON).expect("an id"),
         what: What::Attempted(Attempt {
             counter,
             item: "1".into(),
@@ -204,14 +213,6 @@ fn login(learner: &LearnerView) -> Option<&str> {
     learner.login.as_ref().map(|login| login.as_str())
 }
 
-fn points(school: &Node, learner: &LearnerId) -> u32 {
-    let now = jiff::Timestamp::now().as_second();
-    let work = school.handle().people().learner_progress(learner, now);
-    work.map_or(0, |work| {
-        work.lessons.iter().map(|lesson| lesson.points).sum()
-    })
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_schools_learners_are_named_counted_at_home_and_forgotten() {
     let world = World::new();
@@ -224,42 +225,88 @@ async fn a_schools_learners_are_named_counted_at_home_and_forgotten() {
         .await;
     let at = address(sync.handle()).await;
     let carrier = world
-        .node("carrier", |options| options.peers = vec![at.clone()])
+        .node("carrier", |options| options.peers = vec![at])
         .await;
     let at = address(carrier.handle()).await;
     let school = world
         .node("school", |options| options.peers = vec![at.clone()])
         .await;
-    let data = world.text("school");
 
-    // A table, twice: what is in it twice is one, and giving it again changes nothing.
-    let table = world.path("learners.csv");
+    registered_and_named(&world, &sync, &school).await;
+    let zoran = learners(&school)
+        .into_iter()
+        .find(|learner| learner.registration.name.as_str() == "Zoran")
+        .expect("he is registered")
+        .id;
+    let home = world
+        .node("home", |options| options.peers = vec![at.clone()])
+        .await;
+    counted_at_home(&world, &zoran, [&home, &carrier, &school]).await;
+    assigned_lessons_are_fetched(&school).await;
+
+    forgotten(&world, &zoran, &school).await;
+    // New work of the erased learner, and all old records again, bring nothing back, not even after a restart.
+    let late = home.handle().save_events(vec![answer(&zoran, 2)]).await;
+    late.expect("it is saved");
+    school.stop().await;
+    let school = world
+        .node("school", |options| options.peers = vec![at])
+        .await;
+    until("the late work to be at the sync point", || {
+        sync.handle().status().records.carried > 0
+    })
+    .await;
+    world.collect().await;
+    assert!(!world.counted().await.contains(LESSON));
+    assert_eq!(learners(&school).len(), 4);
+    assert!(school.handle().people().learner(&zoran).is_err());
+
+    for node in [home, school, carrier, sync] {
+        node.stop().await;
+    }
+    for node in ["sync", "carrier", "home", "school"] {
+        for canary in [
+            "Krasniqi",
+            "krasniqi",
+            "Teuta",
+            "38344765432",
+            "zoran.sabani",
+            zoran.as_str(),
+        ] {
+            let found = holds(&world.path(node), canary.as_bytes());
+            assert!(!found, "{canary} lies readable in {node}");
+        }
+    }
+}
+
+/// A table, twice: what is in it twice is one, and giving it again changes nothing. The registrations reach the sync point by
+/// the stranger's device, and the answers come back by it.
+async fn registered_and_named(world: &World, sync: &Node, school: &Node) {
+    let (data, table) = (world.text("school"), world.path("learners.csv"));
     fs::write(&table, TABLE).expect("space");
-    let enrol = [
-        "school",
-        "enrol",
-        "--data",
-        &data,
+    let about = [
         "--school",
         "Shkolla Dardania",
         "--municipality",
         "Prishtinë",
-        "--csv",
-        text(&table),
     ];
+    let enrol = [
+        &["school", "enrol", "--data", &data, "--csv", text(&table)],
+        &about[..],
+    ]
+    .concat();
+    let said = beside(&enrol).await;
     assert!(
-        beside(&enrol)
-            .await
-            .contains("5 learners registered, 1 were known")
+        said.contains("5 learners registered, 1 were known"),
+        "{said}"
     );
+    let said = beside(&enrol).await;
     assert!(
-        beside(&enrol)
-            .await
-            .contains("0 learners registered, 6 were known")
+        said.contains("0 learners registered, 6 were known"),
+        "{said}"
     );
-    assert_eq!(learners(&school).len(), 5);
+    assert_eq!(learners(school).len(), 5);
 
-    // The registrations reach the sync point by the stranger's device; the answers come back by it.
     until("the sync point to know the school's keys", || {
         sync.handle()
             .schools()
@@ -272,18 +319,18 @@ async fn a_schools_learners_are_named_counted_at_home_and_forgotten() {
     })
     .await;
     let named = || {
-        learners(&school)
+        learners(school)
             .iter()
             .all(|learner| login(learner).is_some())
     };
     for _ in 0..20 {
-        world.collect(&[]).await;
-        let waited = tokio::time::timeout(Duration::from_secs(4), until("logins", named)).await;
-        if waited.is_ok() {
+        world.collect().await;
+        let waited = tokio::time::timeout(Duration::from_secs(4), until("logins", named));
+        if waited.await.is_ok() {
             break;
         }
     }
-    let all = learners(&school);
+    let all = learners(school);
     let mut logins: Vec<&str> = all.iter().filter_map(login).collect();
     logins.sort_unstable();
     assert_eq!(
@@ -296,60 +343,45 @@ async fn a_schools_learners_are_named_counted_at_home_and_forgotten() {
             "zoran.sabani@nxenes.example",
         ]
     );
+}
 
-    // Work at home counts once the card let the tablet in; a stranger who knows the id adds nothing.
-    let zoran = all
-        .iter()
-        .find(|learner| learner.registration.name.as_str() == "Zoran")
-        .expect("he is registered")
-        .id
-        .clone();
-    let card = school.handle().people().card_for(&zoran).expect("a card");
-    let home = world
-        .node("home", |options| options.peers = vec![at.clone()])
-        .await;
-    let until_known = || home.handle().schools().len() == 1;
-    until("the home to know the school", until_known).await;
-    home.handle()
-        .people()
-        .adopt_card(&card.text(), "Zoran", "1234")
-        .await
-        .expect("a card");
-    home.handle()
-        .save_events(vec![answer(&zoran, 1)])
+/// Work at home counts once the card let the tablet in; a stranger who knows the id adds nothing. The collector counts the same.
+async fn counted_at_home(world: &World, learner: &LearnerId, nodes: [&Node; 3]) {
+    let [home, stranger, school] = nodes.map(Node::handle);
+    let card = school.people().card_for(learner).expect("a card").text();
+    until("the home to know the school", || home.schools().len() == 1).await;
+    let adopted = home.people().adopt_card(&card, "Zoran", "1234").await;
+    assert_eq!(&adopted.expect("a card").id, learner);
+    home.save_events(vec![answer(learner, 1)])
         .await
         .expect("it is saved");
-    carrier
-        .handle()
+    stranger
         .set_school(Some("shkolla-1".into()))
         .expect("space");
-    carrier
-        .handle()
-        .save_events(vec![answer(&zoran, 7)])
+    stranger
+        .save_events(vec![answer(learner, 7)])
         .await
         .expect("it is saved");
-    until("the work to count at school", || {
-        points(&school, &zoran) > 0
-    })
-    .await;
-    let own = school.handle().people().export(&zoran).expect("an export");
-    until("the stranger's claim to be here", || {
-        let export = school.handle().people().export(&zoran).expect("an export");
-        export["reports_by_device"]
-            .as_array()
-            .is_some_and(|rows| rows.len() == 2)
+    until("both claims to be at the school", || {
+        let export = school.people().export(learner).expect("an export");
+        let reports = export["reports_by_device"].as_array().map_or(0, Vec::len);
+        reports == 2
+            && export["work"]
+                .as_array()
+                .is_some_and(|work| work.len() == 1)
     })
     .await;
     let now = jiff::Timestamp::now().as_second();
     let work = school
-        .handle()
         .people()
-        .learner_progress(&zoran, now)
+        .learner_progress(learner, now)
         .expect("work");
-    assert_eq!(
-        work.lessons[0].attempts, 1,
-        "the stranger's attempt does not count"
-    );
+    assert_eq!((work.lessons[0].attempts, work.lessons[0].points), (1, 5));
+    let export = school
+        .people()
+        .export(learner)
+        .expect("an export")
+        .to_string();
     for held in [
         "Zoran",
         "Šabani",
@@ -358,139 +390,59 @@ async fn a_schools_learners_are_named_counted_at_home_and_forgotten() {
         "Shkolla Dardania",
         "Prishtinë",
         "zoran.sabani@nxenes.example",
+        LESSON,
     ] {
-        assert!(own.to_string().contains(held), "the export lacks {held}");
+        assert!(export.contains(held), "the export lacks {held}");
     }
-
-    // The collector counted the same.
-    let exported = world.path("progress.csv");
+    let mut counted = String::new();
     for _ in 0..20 {
-        world.collect(&[]).await;
-        beside(&[
-            "progress",
-            "export",
-            "--data",
-            &world.text("collector"),
-            "--format",
-            "csv",
-            "--out",
-            text(&exported),
-        ])
-        .await;
-        if fs::read_to_string(&exported)
-            .expect("a table")
-            .contains(zoran.as_str())
-        {
+        world.collect().await;
+        counted = world.counted().await;
+        if counted.contains(LESSON) {
             break;
         }
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
-    assert!(
-        fs::read_to_string(&exported)
-            .expect("a table")
-            .contains(zoran.as_str())
-    );
+    assert_eq!(counted.matches(LESSON).count(), 1, "{counted}");
+}
 
-    // Assigned lessons are kept before all others.
+async fn assigned_lessons_are_fetched(school: &Node) {
     let class = ClassName::new("6B").expect("a class");
-    let lesson = LessonRef::new("ministry/math-6-en/a").expect("an id");
-    school
+    let lesson = LessonRef::new(LESSON).expect("an id");
+    let now = jiff::Timestamp::now().as_second();
+    let assigned = school
         .handle()
         .people()
-        .assign(class, lesson, "t".into(), None, now)
-        .await
-        .expect("space");
+        .assign(class, lesson, "t".into(), None, now);
+    assigned.await.expect("space");
     until("the assigned lesson", || {
-        school
-            .handle()
-            .lesson("ministry/math-6-en/a")
-            .is_some_and(|lesson| lesson.followed && lesson.complete)
+        let lesson = school.handle().lesson(LESSON);
+        lesson.is_some_and(|lesson| lesson.followed && lesson.complete)
     })
     .await;
+}
 
-    // Forgotten here and at the ministry.
-    fs::create_dir(world.path("replay")).expect("a folder");
-    beside(&["school", "erase", "--data", &data, "--yes", zoran.as_str()]).await;
-    assert_eq!(learners(&school).len(), 4);
+/// Forgotten at school and, as soon as the word is there, at the ministry.
+async fn forgotten(world: &World, learner: &LearnerId, school: &Node) {
+    let data = world.text("school");
+    beside(&[
+        "school",
+        "erase",
+        "--data",
+        &data,
+        "--yes",
+        learner.as_str(),
+    ])
+    .await;
+    assert_eq!(learners(school).len(), 4);
     for _ in 0..20 {
-        world.collect(&[]).await;
-        beside(&[
-            "progress",
-            "export",
-            "--data",
-            &world.text("collector"),
-            "--format",
-            "csv",
-            "--out",
-            text(&exported),
-        ])
-        .await;
-        if !fs::read_to_string(&exported)
-            .expect("a table")
-            .contains(zoran.as_str())
-        {
-            break;
+        world.collect().await;
+        if !world.counted().await.contains(LESSON) {
+            return;
         }
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
-    assert!(
-        !fs::read_to_string(&exported)
-            .expect("a table")
-            .contains(zoran.as_str())
-    );
-
-    // New work of the erased learner, and all old records again, bring nothing back, not even after a restart.
-    home.handle()
-        .save_events(vec![answer(&zoran, 2)])
-        .await
-        .expect("it is saved");
-    school.stop().await;
-    let school = world
-        .node("school", |options| options.peers = vec![at])
-        .await;
-    until("the late work to be at the sync point", || {
-        sync.handle().status().records.carried > 0
-    })
-    .await;
-    world.collect(&[]).await;
-    beside(&[
-        "progress",
-        "export",
-        "--data",
-        &world.text("collector"),
-        "--format",
-        "csv",
-        "--out",
-        text(&exported),
-    ])
-    .await;
-    assert!(
-        !fs::read_to_string(&exported)
-            .expect("a table")
-            .contains(zoran.as_str())
-    );
-    assert_eq!(learners(&school).len(), 4);
-    assert!(school.handle().people().learner(&zoran).is_err());
-    for node in [home, school, carrier, sync] {
-        node.stop().await;
-    }
-
-    // No name lies readable in any node's folder, nor the learner's id in a carrier's.
-    for node in ["sync", "carrier", "home", "school"] {
-        for canary in [
-            "Krasniqi",
-            "krasniqi",
-            "Teuta",
-            "38344765432",
-            "zoran.sabani",
-            zoran.as_str(),
-        ] {
-            assert!(
-                !holds(&world.path(node), canary.as_bytes()),
-                "{canary} lies readable in {node}"
-            );
-        }
-    }
+    panic!("the ministry did not forget");
 }
 
 /// Whether any file below the folder holds these bytes.

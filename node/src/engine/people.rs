@@ -46,6 +46,10 @@ async fn round(shared: &Shared) -> Result<(), crate::people::PostError> {
     if people.is_revoked() {
         return Ok(());
     }
+    let revoked = shared.mesh().catalog().revoked().clone();
+    people
+        .withdraw_revoked(|device| revoked.contains(&device.0))
+        .await?;
     let now = shared.clock.now().wall;
     people.post(&shared.records, &keys, now).await?;
     people.collect(&shared.records, &keys, now).await?;

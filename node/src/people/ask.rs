@@ -8,7 +8,11 @@ use pishtar_mesh::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{About, LearnerView, People, PeopleError, print};
+use super::{
+    About, LearnerView, People, PeopleError,
+    book::{Book, Place},
+    print,
+};
 
 /// One question or order. The answer is JSON; see [`People::answer`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -163,7 +167,7 @@ impl People {
                 return Err(PeopleError::TooMany { what, max: MAX });
             }
             book.meta.devices.insert(device);
-            book.touch(super::book::Place::Meta);
+            book.touch(Place::Meta);
             Ok(())
         })
         .await
@@ -179,15 +183,51 @@ impl People {
             if !known || book.meta.withdrawn.contains(&device) {
                 return Err(PeopleError::NoDevice);
             }
-            let learners: Vec<LearnerId> = book.learners.keys().cloned().collect();
-            for learner in learners {
-                book.settle(&learner);
-            }
-            book.meta.withdrawn.insert(device);
-            book.touch(super::book::Place::Meta);
+            book.withdraw(&[device]);
             Ok(())
         })
         .await
+    }
+
+    /// Takes out every device of the school or of a family that the ministry revoked.
+    pub(crate) async fn withdraw_revoked(
+        &self,
+        is_revoked: impl Fn(&DeviceId) -> bool,
+    ) -> Result<(), PeopleError> {
+        let gone: Vec<DeviceId> = {
+            let state = self.read()?;
+            let known = state.book.known_devices();
+            known.filter(is_revoked).collect()
+        };
+        if gone.is_empty() {
+            return Ok(());
+        }
+        self.update(move |book| {
+            book.withdraw(&gone);
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl Book {
+    /// From now on these devices speak for nobody; what they reported until now goes on to count.
+    fn withdraw(&mut self, devices: &[DeviceId]) {
+        let learners: Vec<LearnerId> = self.learners.keys().cloned().collect();
+        for learner in learners {
+            self.settle(&learner);
+        }
+        self.meta.withdrawn.extend(devices);
+        self.touch(Place::Meta);
+    }
+
+    /// Devices that reported anything or are the school's own, and are not taken out.
+    fn known_devices(&self) -> impl Iterator<Item = DeviceId> {
+        let reported = self.work.keys().map(|(_, _, device)| *device);
+        let known: std::collections::BTreeSet<DeviceId> =
+            reported.chain(self.meta.devices.iter().copied()).collect();
+        let known: Vec<DeviceId> = known.difference(&self.meta.withdrawn).copied().collect();
+        known.into_iter()
     }
 }
 

@@ -249,13 +249,14 @@ impl Book {
 
     /// May this device speak for the learner?
     pub(super) fn counts(&self, learner: &LearnerId, device: &DeviceId) -> bool {
-        *device == SETTLED
-            || *device == MINISTRY_SAYS
-            || (self.meta.devices.contains(device) && !self.meta.withdrawn.contains(device))
-            || self
-                .standings
-                .get(learner)
-                .is_some_and(|standing| standing.lets_in(learner, device))
+        if *device == SETTLED || *device == MINISTRY_SAYS {
+            return true;
+        }
+        let let_in = || {
+            let standing = self.standings.get(learner);
+            standing.is_some_and(|standing| standing.lets_in(learner, device))
+        };
+        !self.meta.withdrawn.contains(device) && (self.meta.devices.contains(device) || let_in())
     }
 
     /// The learner and every id under which the ministry knows the same one.

@@ -299,3 +299,43 @@ async fn several_learners_share_a_family_device_each_behind_a_pin() {
         Err(PeopleError::NoLearner)
     ));
 }
+
+#[tokio::test]
+async fn a_lost_computer_of_the_school_speaks_for_nobody_and_what_it_reported_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let people = People::open(folder.path(), SCHOOL).unwrap();
+    let arta = people
+        .register(raw("Arta", "Krasniqi", "Besa"), NOW)
+        .await
+        .unwrap()
+        .id;
+    let lost = DeviceId([7; 32]);
+    let attempts = || people.learner_progress(&arta, NOW).unwrap().lessons[0].attempts;
+    people
+        .take_events(lost, vec![answer(&arta, 1, 5)], NOW)
+        .await
+        .unwrap();
+    assert!(
+        people
+            .learner_progress(&arta, NOW)
+            .unwrap()
+            .lessons
+            .is_empty()
+    );
+    people.add_device(lost).await.unwrap();
+    assert_eq!(attempts(), 1);
+    people
+        .withdraw_revoked(|device| *device == lost)
+        .await
+        .unwrap();
+    people
+        .take_events(lost, vec![answer(&arta, 2, 5)], NOW)
+        .await
+        .unwrap();
+    assert_eq!(attempts(), 1);
+    assert!(
+        people.withdraw_device(lost).await.is_err(),
+        "it is out already"
+    );
+    assert_eq!(people.devices().unwrap(), [SCHOOL]);
+}

@@ -242,7 +242,9 @@ impl Ledger for MemoryLedger {
 
 #[cfg(test)]
 mod tests {
-    use super::super::registration::tests::raw;
+    use proptest::prelude::*;
+
+    use super::super::{PersonName, registration::tests::raw};
     use super::*;
 
     fn registration(name: &str, surname: &str) -> Registration {
@@ -290,6 +292,66 @@ mod tests {
             allot("d", "Shpresa").login.as_str(),
             "arta.krasniqi3@nxenes.example"
         );
+    }
+
+    /// Names of the country's languages, and what people type.
+    fn name() -> impl Strategy<Value = String> {
+        let word = prop_oneof![
+            "[A-ZËÇ][a-zëç]{1,8}",
+            "[А-ШЂЉЊЋЏ][а-шђјљњћџ]{1,8}",
+            "[A-ZĞİÖŞÜ][a-zçğıöşü]{1,8}",
+            "[A-ZČĆĐŠŽ][a-zčćđšžʒ]{1,8}",
+        ];
+        proptest::collection::vec(word, 1..3).prop_map(|words| words.join(" "))
+    }
+
+    proptest! {
+        #[test]
+        fn every_name_of_the_country_has_a_login(name in name(), surname in name()) {
+            let stem = stem(&registration(&name, &surname));
+            let (first, last) = stem.split_once('.').unwrap();
+            for part in [first, last] {
+                prop_assert!(!part.is_empty() && !part.starts_with('-') && !part.ends_with('-'), "{stem}");
+                prop_assert!(part.bytes().all(|byte| byte == b'-' || byte.is_ascii_lowercase()), "{stem}");
+            }
+            let domain = Domain::new("nxenes.example").unwrap();
+            let login = Login::numbered(&stem, u32::MAX, &domain);
+            prop_assert_eq!(Login::try_from(login.as_str().to_owned()).unwrap(), login);
+        }
+
+        #[test]
+        fn a_name_that_is_typed_again_is_the_same(name in ".{0,70}") {
+            if let Ok(valid) = PersonName::new(&name) {
+                prop_assert_eq!(PersonName::new(valid.as_str()).unwrap(), valid);
+            }
+        }
+
+        /// Whoever comes first and how often: one login for each id that never changes, the same for the same learner,
+        /// and another for every other.
+        #[test]
+        fn logins_are_one_to_one_however_registrations_arrive(
+            arrivals in proptest::collection::vec((0..6u8, 0..3usize), 1..40),
+        ) {
+            let (mut ledger, mut told) = (MemoryLedger::default(), BTreeMap::new());
+            let domain = Domain::new("nxenes.example").unwrap();
+            for (id, spelling) in arrivals {
+                // Ids 0 and 1 are of one learner, 2 and 3 of another of the same name, and so on.
+                let raw = super::super::RawRegistration {
+                    parent: ["Besa", "Milan", "Emine"][usize::from(id / 2)].into(),
+                    ..raw(["Ђорђе", "Đorđe", "DJORDJE"][spelling], ["Петровић", "Petrović", "petrovic"][spelling])
+                };
+                let registration = Registration::parse(&raw).unwrap();
+                let learner = LearnerId::new(format!("{id}")).unwrap();
+                let allotted = allot(&mut ledger, &domain, &[1; 32], &learner, &registration).unwrap();
+                let before = told.insert(id, allotted.clone());
+                prop_assert!(before.is_none_or(|before| before == allotted));
+            }
+            for (id, allotted) in &told {
+                for (other, theirs) in &told {
+                    prop_assert_eq!(id / 2 == other / 2, allotted.login == theirs.login);
+                }
+            }
+        }
     }
 
     #[test]
