@@ -111,6 +111,47 @@ fn what_nobody_follows_gives_way_to_what_is_followed() {
 }
 
 #[test]
+fn what_a_teacher_assigned_comes_first_gets_room_and_stays() {
+    let (mut world, ministry, source, home) = small(7, 7 * MIB);
+    choose(&mut world, home, |choices| choices.follow(id(0)));
+    assert!(run_until_held(&mut world, home, blob(&ministry, 0)));
+    // It does not fit beside what is followed, which others nearby hold.
+    world.input(home, Input::SetAssigned(BTreeSet::from([id(5)])));
+    assert!(run_until_held(&mut world, home, blob(&ministry, 5)));
+    assert_eq!(removals(&world, home), [Removal::Room(Need::Watched)]);
+    // Choosing something else takes nothing of it back, and a player gets no room from it.
+    choose(&mut world, home, |choices| choices.follow(id(1)));
+    let (hash, length) = blob(&ministry, 2);
+    world.input(home, play(hash, length));
+    world.run_until(world.time() + Duration::from_secs(10), |_| false);
+    assert!(world.all_hold(&[home], &[blob(&ministry, 5)]));
+    assert!(world.node(home).mesh.choices().assigned.contains(&id(5)));
+    world.input(home, Input::DropDemand { id: DemandId(1) });
+    world.input(home, Input::SetAssigned(BTreeSet::new()));
+    world.disconnect(source, home);
+    world.connect(source, home);
+    assert!(run_until_held(&mut world, home, blob(&ministry, 1)));
+    assert!(!world.all_hold(&[home], &[blob(&ministry, 5)]));
+}
+
+#[test]
+fn assigned_lessons_are_fetched_before_others_also_when_those_were_begun() {
+    let (mut world, ministry, _, home) = small(8, 100 * MIB);
+    choose(&mut world, home, |choices| {
+        for at in 0..LESSONS.len() {
+            choices.follow(id(at));
+        }
+    });
+    world.run_until(world.time() + Duration::from_millis(300), |_| false);
+    world.input(home, Input::SetAssigned(BTreeSet::from([id(5)])));
+    assert!(run_until_held(&mut world, home, blob(&ministry, 5)));
+    let all: Vec<_> = (0..5).map(|at| blob(&ministry, at)).collect();
+    assert!(!world.all_hold(&[home], &all), "others were not waited for");
+    let limit = world.time() + Duration::from_secs(60);
+    assert!(world.run_until(limit, |world| world.all_hold(&[home], &all)));
+}
+
+#[test]
 fn a_player_gets_room_from_what_others_nearby_hold_and_never_from_a_pin() {
     let (mut world, ministry, source, home) = small(2, 7 * MIB);
     choose(&mut world, home, |choices| {

@@ -1,6 +1,9 @@
 //! Carries between the book of people and the rest of the node: keys, records, assigned lessons.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use pishtar_catalog::{CollectionKeys, MINISTRY};
 use pishtar_mesh::Input;
@@ -8,6 +11,9 @@ use pishtar_signing::record::Recipients;
 
 use super::{Engine, HOUSEKEEPING};
 use crate::{handle::Shared, people::Keys, school};
+
+/// How long changes are gathered before they are looked at.
+const GATHER: Duration = Duration::from_millis(300);
 
 impl Engine {
     /// Posts what the book of people has to say and opens what came for the school, whenever either changed.
@@ -29,6 +35,11 @@ impl Engine {
                     changed = records.changed() => if changed.is_err() { return },
                     // Keys come with catalogues, and a school begins with a command of its own.
                     () = tokio::time::sleep(HOUSEKEEPING) => {}
+                }
+                // A class that works at the same time is one round, not thirty.
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(GATHER) => {}
                 }
             }
         });

@@ -168,6 +168,10 @@ impl Fetch {
                 false => None,
             };
             if self.inventory.set_want(ix, want, pinned.contains(&ix)) {
+                // It may have stood there with another urgency.
+                if self.active.contains_key(&ix) {
+                    self.open.retain(|(_, _, open)| *open != ix);
+                }
                 self.inspect_if_unknown(ix);
                 self.reopen(ix);
             }

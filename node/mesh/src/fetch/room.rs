@@ -190,11 +190,12 @@ impl Fetch {
             self.room.look_again = None;
             self.news();
         }
-        let demands = &self.demands;
+        let (demands, inventory) = (&self.demands, &self.inventory);
         self.room.booked.retain(|ix, _| {
-            demands
-                .values()
-                .any(|demand| demand.file == *ix && demand.priority <= Priority::Assigned)
+            inventory.file(*ix).want == Some(Priority::Assigned)
+                || demands
+                    .values()
+                    .any(|demand| demand.file == *ix && demand.priority <= Priority::Assigned)
         });
         if !self.room.over || self.room.look_again.is_some() {
             return;
@@ -271,14 +272,16 @@ impl Fetch {
 
     /// For whose sake this file is fetched; `None` when nothing may give way to it.
     pub(super) fn need_of(&self, ix: FileIx) -> Option<Need> {
-        let waited_for = self
-            .demands
-            .values()
-            .any(|demand| demand.file == ix && demand.priority <= Priority::Assigned);
+        let want = self.inventory.file(ix).want;
+        let waited_for = want == Some(Priority::Assigned)
+            || self
+                .demands
+                .values()
+                .any(|demand| demand.file == ix && demand.priority <= Priority::Assigned);
         if waited_for {
             return Some(Need::Watched);
         }
-        self.inventory.file(ix).want.map(|_| Need::Followed)
+        want.map(|_| Need::Followed)
     }
 
     /// Takes a file back out of the active ones; what it holds stays.

@@ -15,8 +15,7 @@ use super::Answer;
 /// Hidden name -> sealed row. Names begin with what the row is.
 const ROWS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("names");
 /// Hidden (learner, device), number -> sealed events that wait for a proof.
-const HELD: TableDefinition<'_, (&[u8; 32], &[u8; 32], u64), &[u8]> =
-    TableDefinition::new("names_held");
+const HELD: TableDefinition<'_, HeldKey, &[u8]> = TableDefinition::new("names_held");
 /// Hidden school, hidden learner -> nothing: who is of which school.
 const MEMBERS: TableDefinition<'_, (&[u8; 32], &[u8; 32]), &[u8]> =
     TableDefinition::new("names_members");
@@ -28,6 +27,8 @@ const ANSWERS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("names_ans
 const TOMBS: TableDefinition<'_, &[u8; 32], ()> = TableDefinition::new("names_tombs");
 /// Counters by name.
 const COUNTERS: TableDefinition<'_, &str, u64> = TableDefinition::new("names_counters");
+
+type HeldKey = (&'static [u8; 32], &'static [u8; 32], u64);
 
 /// Most events of one learner and device that wait for a proof.
 const MAX_HELD: u64 = 2_000;
@@ -81,7 +82,7 @@ pub(super) struct HeldEvent {
 pub(super) struct Rows<'a> {
     key: &'a RestKey,
     rows: Table<'a, &'static [u8; 32], &'static [u8]>,
-    held: Table<'a, (&'static [u8; 32], &'static [u8; 32], u64), &'static [u8]>,
+    held: Table<'a, HeldKey, &'static [u8]>,
     members: Table<'a, (&'static [u8; 32], &'static [u8; 32]), &'static [u8]>,
     pending: Table<'a, u64, &'static [u8]>,
     answers: Table<'a, u64, &'static [u8]>,
