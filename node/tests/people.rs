@@ -99,6 +99,7 @@ impl World {
             first_root: Some(self.path("out/metadata/1.root.json")),
             listen: vec!["/ip4/127.0.0.1/tcp/0".parse().expect("an address")],
             web: "127.0.0.1:0".parse().expect("an address"),
+            tls: pishtar::web::TlsChoice::Off,
             peers: Vec::new(),
             mdns: false,
             publish: Vec::new(),
