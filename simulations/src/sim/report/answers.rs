@@ -130,8 +130,8 @@ fn catalogue(outcome: &Outcome) -> Option<Answer> {
     let age = &outcome.catalogue_age;
     let (p50, p90, max) = (age.p50.last()?, age.p90.last()?, age.max.last()?);
     let which = |behind: f64| match behind <= 0.0 {
-        true => "the newest".to_owned(),
-        false => format!("one that is {} behind", duration(behind)),
+        true => "has the newest".to_owned(),
+        false => format!("is {} behind", duration(behind)),
     };
     let (sentence, more) = match *max <= 0.0 {
         true => (
@@ -147,7 +147,7 @@ fn catalogue(outcome: &Outcome) -> Option<Answer> {
                 ),
             },
             format!(
-                "The device in the middle had {}, the last one {}.",
+                "The device in the middle {}, the last one {}.",
                 which(*p50),
                 which(*max)
             ),

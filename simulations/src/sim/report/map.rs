@@ -25,7 +25,7 @@ pub(super) fn section(outcome: &Outcome) -> String {
     };
     let title = match everywhere_since(outcome) {
         Some(seconds) => format!(
-            "After {} schools everywhere have their lessons",
+            "After {} schools everywhere hold all lessons that they know of",
             duration(seconds as f64)
         ),
         None => format!(
@@ -51,8 +51,12 @@ pub(super) fn section(outcome: &Outcome) -> String {
             format!("<figure>{small}<figcaption>{when}</figcaption></figure>")
         })
         .collect();
+    let steps = match steps.is_empty() {
+        true => steps,
+        false => format!("<h3>How it got there</h3><div class=\"steps\">{steps}</div>"),
+    };
     format!(
-        "<section><h2>{title}</h2><p class=\"quiet\">Share of the lessons that a school keeps which are whole on its disk, the mean of a municipality's schools. Each tile is a municipality, about where it lies.</p>{}<figure class=\"wide\">{}</figure>{}<h3>How it got there</h3><div class=\"steps\">{steps}</div></section>",
+        "<section><h2>{title}</h2><p class=\"quiet\">Share of the lessons that a school keeps, by the catalogue that it has, which are whole on its disk; the mean of a municipality's schools. Each tile is a municipality, about where it lies.</p>{}<figure class=\"wide\">{}</figure>{}{steps}</section>",
         legend(),
         draw(coverage, last, Detail::Names, &label),
         least(coverage, last),
