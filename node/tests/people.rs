@@ -226,7 +226,11 @@ async fn a_schools_learners_are_named_counted_at_home_and_forgotten() {
         .await;
     let at = address(sync.handle()).await;
     let carrier = world
-        .node("carrier", |options| options.peers = vec![at])
+        .node("carrier", |options| {
+            options.peers = vec![at];
+            // The only way to a lesson leads through it, too.
+            options.follow = vec!["*".parse().expect("a rule")];
+        })
         .await;
     let at = address(carrier.handle()).await;
     let school = world

@@ -119,6 +119,8 @@ impl Node {
             tracing::warn!(%error, "the lesson store did not close cleanly; it is checked at the next start");
         }
         self.shared.records.close().await;
+        self.shared.people.close();
+        self.shared.accounts.close();
         self.shared.index.flush();
     }
 }

@@ -145,6 +145,11 @@ impl People {
         self.shared.revoked.store(revoked, Ordering::Relaxed);
     }
 
+    /// Closes the book's file: the node stops. Whoever still holds the book can read what is in memory and write nothing.
+    pub(crate) fn close(&self) {
+        self.lock().rows.close();
+    }
+
     /// Was this device revoked?
     pub fn is_revoked(&self) -> bool {
         self.shared.revoked.load(Ordering::Relaxed)

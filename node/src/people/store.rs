@@ -10,12 +10,13 @@ use std::{
 };
 
 use pishtar_signing::rest::RestKey;
-use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Durability, ReadableTable, TableDefinition};
 use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::key::KeyFile;
+use crate::store::closable::Closable;
 
 /// Hidden name -> sealed (name, value).
 const ROWS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("rows");
@@ -51,7 +52,7 @@ pub enum StoreError {
 /// The file with its key.
 pub(super) struct SealedRows {
     path: PathBuf,
-    database: Database,
+    database: Closable,
     keys: KeyFile,
     key: RestKey,
 }
@@ -98,6 +99,11 @@ impl SealedRows {
         };
         let rows = file.unseal(&sealed)?;
         Ok((file, rows))
+    }
+
+    /// Closes the file: the node stops.
+    pub(super) fn close(&self) {
+        self.database.close();
     }
 
     /// All rows again, after a write that failed.
@@ -169,7 +175,7 @@ impl SealedRows {
     }
 }
 
-fn open_database(path: &Path) -> Result<Database, StoreError> {
+fn open_database(path: &Path) -> Result<Closable, StoreError> {
     // Owner-only rights from the first byte.
     OpenOptions::new()
         .create(true)
@@ -181,7 +187,7 @@ fn open_database(path: &Path) -> Result<Database, StoreError> {
         .set_cache_size(CACHE_BYTES)
         .create(path)
     {
-        Ok(database) => Ok(database),
+        Ok(database) => Ok(Closable::new(database)),
         Err(redb::DatabaseError::DatabaseAlreadyOpen) => Err(StoreError::InUse(path.to_owned())),
         Err(error) => Err(failed(path, &error)),
     }
@@ -189,7 +195,7 @@ fn open_database(path: &Path) -> Result<Database, StoreError> {
 
 type Sealed = Vec<([u8; 32], Vec<u8>)>;
 
-fn read_all(database: &Database) -> Result<Sealed, redb::Error> {
+fn read_all(database: &Closable) -> Result<Sealed, redb::Error> {
     let txn = database.begin_read()?;
     let table = match txn.open_table(ROWS) {
         Ok(table) => table,

@@ -164,6 +164,11 @@ struct State {
 }
 
 impl Accounts {
+    /// Closes the file: the node stops, and nobody signs in any more.
+    pub(crate) fn close(&self) {
+        self.store.close();
+    }
+
     /// Opens or makes the accounts at `path` (`D/accounts.redb`), readable by its owner only. Waits that were
     /// running start again: no clock is trusted to have measured the time that the device was off.
     ///

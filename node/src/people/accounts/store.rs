@@ -7,10 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Durability, ReadableTable, TableDefinition};
 use serde::{Deserialize, Serialize};
 
 use super::{Account, AccountId, lockout, sessions::Row};
+use crate::store::closable::Closable;
 
 /// Account id -> [`Account`].
 const ACCOUNTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("accounts");
@@ -63,7 +64,7 @@ pub(super) struct Read {
 
 /// The file. Its folder also has the code of the first administrator, while there is none.
 pub(super) struct Store {
-    database: Database,
+    database: Closable,
     path: PathBuf,
     salt: [u8; 32],
 }
@@ -100,13 +101,18 @@ impl Store {
             .create(path)
             .map_err(|error| failed(error.to_string()))?;
         let mut store = Store {
-            database,
+            database: Closable::new(database),
             path: path.to_owned(),
             salt: [0; 32],
         };
         let read = store.read().map_err(|error| failed(error.to_string()))?;
         store.salt = read.salt;
         Ok((store, read))
+    }
+
+    /// Closes the file: the node stops.
+    pub(super) fn close(&self) {
+        self.database.close();
     }
 
     pub(super) fn path(&self) -> &Path {
