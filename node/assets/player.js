@@ -206,6 +206,14 @@
     });
   }, 1000);
 
+  // Captions that are still on their way are asked for again, also when the video came before them.
+  var CAPTIONS_AGAIN_MS = 2000;
+  Array.prototype.forEach.call(video.querySelectorAll('track'), function (track) {
+    function again() { setTimeout(function () { track.src = track.src; }, CAPTIONS_AGAIN_MS); }
+    track.addEventListener('error', again);
+    if (track.readyState === 3) again();
+  });
+
   // --- Speed, remembered.
   var speed = document.getElementById('speed');
   speed.value = String(store.get('pishtar.speed', 1));
@@ -216,14 +224,7 @@
   // --- A lesson that is still arriving: show how far it is; try again when playing failed.
   var arriving = document.getElementById('arriving');
   var held = Number(video.dataset.held);
-  // Captions that were not here when the page opened are asked for again.
-  function retryCaptions() {
-    Array.prototype.forEach.call(video.querySelectorAll('track'), function (track) {
-      if (track.readyState === 3) track.src = track.src;
-    });
-  }
   function showArriving(state) {
-    retryCaptions();
     held = state.percent;
     arriving.classList.toggle('done', state.complete);
     arriving.querySelector('progress').value = held;
