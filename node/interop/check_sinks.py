@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+from ralph.models.xapi.video.statements import VideoCompleted, VideoInitialized, VideoTerminated
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PISHTAR = os.environ.get("PISHTAR", str(ROOT / "target/debug/pishtar"))
@@ -119,6 +120,16 @@ def check_profile(statements):
     assert len({statement["id"] for statement in statements}) == len(statements)
 
 
+def check_models(lines):
+    """Ralph's own models of the video profile, which are stricter than its endpoint."""
+    models = {"initialized": VideoInitialized, "completed": VideoCompleted, "terminated": VideoTerminated}
+    for line in lines.splitlines():
+        statement = json.loads(line)
+        model = models.get(statement["verb"]["id"].rsplit("/", 1)[1])
+        if model:
+            model(**statement)
+
+
 def collect(work, data, *sinks, code=0):
     arguments = [part for sink in sinks for part in ("--sink", sink)]
     return run(
@@ -186,9 +197,7 @@ def main():
             assert sorted(s["id"] for s in again) == sorted(s["id"] for s in first), "statements were doubled"
         lines = (work / "out.jsonl").read_text()
         assert len(lines.splitlines()) == len(first)
-        checked = subprocess.run([RALPH, "validate", "-f", "xapi", "--no-ignore-errors", "--fail-on-unknown"],
-                                 input=lines, capture_output=True, text=True, timeout=120)
-        print(f"ralph validate: {checked.returncode}")
+        check_models(lines)
         tables(work)
         print(f"{len(first)} statements in the store, each once; one completed; CSV and Parquet agree")
 

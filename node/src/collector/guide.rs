@@ -54,6 +54,15 @@ impl Guide {
         }
     }
 
+    /// No lessons, and these keys revoked.
+    #[cfg(test)]
+    pub(super) fn revoking(revoked: Revoked) -> Self {
+        Self {
+            revoked,
+            ..Self::default()
+        }
+    }
+
     /// How many lessons are known.
     pub fn lessons(&self) -> usize {
         self.lessons.len()

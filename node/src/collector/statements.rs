@@ -150,6 +150,8 @@ impl Vocabulary {
         let registration = uuid(&["registration", &pseudonym, change.lesson.as_str()]);
         let mut extensions = json!({
             format!("{VIDEO}/extensions/completion-threshold"): f64::from(COMPLETION_PERMILLE) / 1000.0,
+            // Sittings are merged before anything is stated: the whole registration is one.
+            format!("{VIDEO}/extensions/session-id"): registration,
         });
         if after.lesson.duration_ms > 0 {
             extensions[format!("{VIDEO}/extensions/length")] =
@@ -167,7 +169,7 @@ impl Vocabulary {
                 "objectType": "Agent",
                 "account": { "homePage": self.home_page, "name": pseudonym },
             },
-            "verb": { "id": format!("{VERBS}{}", part.verb), "display": { "en": part.verb } },
+            "verb": { "id": format!("{VERBS}{}", part.verb), "display": { "en-US": part.verb } },
             "object": part.object,
             "context": {
                 "registration": registration,

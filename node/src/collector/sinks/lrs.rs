@@ -4,13 +4,13 @@
 //! an answer was lost is recognised (part three, 2.1.1: the same id is stored once, another statement under it
 //! is 409). A batch that is refused is halved until the statement is found that is at fault.
 
-use std::{io::Read, time::Duration};
+use std::{io::Read, sync::Arc, time::Duration};
 
 use serde_json::Value;
 use ureq::{
     Agent, Body,
     http::Response,
-    tls::{Certificate, RootCerts, TlsConfig, parse_pem},
+    tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
 };
 
 use super::{Feed, Sink, SinkError, Written};
@@ -215,20 +215,22 @@ impl Sink for Lrs {
 }
 
 fn tls(authority: &[u8]) -> Result<TlsConfig, SinkError> {
+    let config = TlsConfig::builder()
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()));
     if authority.is_empty() {
-        return Ok(TlsConfig::default());
+        return Ok(config.build());
     }
     let bad = || SinkError::new("the file of the authority's certificates is no PEM file");
     let mut certificates: Vec<Certificate<'static>> = Vec::new();
     for item in parse_pem(authority) {
-        if let ureq::tls::PemItem::Certificate(certificate) = item.map_err(|_| bad())? {
+        if let PemItem::Certificate(certificate) = item.map_err(|_| bad())? {
             certificates.push(certificate);
         }
     }
     if certificates.is_empty() {
         return Err(bad());
     }
-    Ok(TlsConfig::builder()
+    Ok(config
         .root_certs(RootCerts::new_with_certs(&certificates))
         .build())
 }
