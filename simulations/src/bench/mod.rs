@@ -23,9 +23,13 @@ pub mod peers;
 #[cfg(feature = "bench")]
 pub mod playback;
 mod process;
+#[cfg(feature = "bench")]
+pub mod progress_post;
 pub mod publish;
 #[cfg(feature = "bench")]
 mod raw;
+#[cfg(feature = "bench")]
+pub mod records;
 #[cfg(feature = "bench")]
 pub mod roles;
 #[cfg(feature = "bench")]

@@ -155,6 +155,10 @@ impl Node {
     }
 
     /// The address after `Pages` in what the node printed.
+    pub(super) fn pages(&self) -> Option<String> {
+        self.web_address()
+    }
+
     fn web_address(&self) -> Option<String> {
         let printed = fs::read_to_string(&self.output).ok()?;
         let line = printed.lines().find(|line| line.starts_with("Pages"))?;

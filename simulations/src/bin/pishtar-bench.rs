@@ -13,7 +13,9 @@ use pishtar_simulations::bench::{
     collect::{self, CollectArgs},
     idle::{self, Idle},
     one_to_one::{self, Contender, Row},
+    progress_post,
     publish::{self, Publishing},
+    records,
     roles::Offer,
     scenarios::{self, Scenario, size},
 };
@@ -77,6 +79,60 @@ enum What {
         /// Round trip time between the nodes, in milliseconds
         #[arg(long, default_value_t = 20)]
         round_trip: u64,
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Two carriers with nearly the same records: bytes both ways
+    RecordsExchange {
+        /// Records on each side
+        #[arg(long, default_value_t = 10_000)]
+        records: usize,
+        /// Records that one side alone has
+        #[arg(long, default_value_t = 10)]
+        differ: u64,
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// A sync point that has seen millions of records and is offered thousands: time and memory
+    SyncPoint {
+        /// Records seen
+        #[arg(long, default_value_t = 5_000_000)]
+        seen: u64,
+        /// Of these, not acknowledged yet: near the room that a node gives to others
+        #[arg(long, default_value_t = 120_000)]
+        held: u64,
+        /// Records offered
+        #[arg(long, default_value_t = 5_000)]
+        offered: u64,
+        /// A folder with stores that an earlier run wrote, or that are written first
+        #[arg(long)]
+        scratch: PathBuf,
+        /// Writes the stores, and measures nothing: another process does, so that only its own memory counts
+        #[arg(long)]
+        prepare: bool,
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// A class that posts what it watches to one node: time to the 201, and what kills lose
+    ProgressPost {
+        /// The program to measure
+        #[arg(long, default_value = "target/release/pishtar")]
+        pishtar: PathBuf,
+        /// Browsers
+        #[arg(long, default_value_t = 30)]
+        browsers: usize,
+        /// How long they post every ten seconds, in seconds
+        #[arg(long, default_value_t = 60)]
+        steady: u64,
+        /// How often the node is killed
+        #[arg(long, default_value_t = 200)]
+        kills: usize,
+        /// Where the node writes; the disk that is measured
+        #[arg(long, default_value = ".")]
+        scratch: PathBuf,
         /// Prints JSON
         #[arg(long)]
         json: bool,
@@ -196,6 +252,46 @@ fn main() -> Result<()> {
             print_sync(&sync, json)
         }
         What::Collect(args) => collect::run(&args).map(drop),
+        What::RecordsExchange {
+            records,
+            differ,
+            json,
+        } => {
+            let scratch = tempfile::tempdir()?;
+            let rows =
+                runtime()?.block_on(records::exchange_bytes(scratch.path(), records, differ))?;
+            rows.iter().try_for_each(|row| print_any(row, json))
+        }
+        What::SyncPoint {
+            seen,
+            held,
+            offered,
+            scratch,
+            prepare,
+            json,
+        } => {
+            if prepare {
+                return runtime()?
+                    .block_on(records::prepare_sync_point(&scratch, seen, held, offered));
+            }
+            let row = runtime()?.block_on(records::sync_point(&scratch, seen))?;
+            print_any(&row, json)
+        }
+        What::ProgressPost {
+            pishtar,
+            browsers,
+            steady,
+            kills,
+            scratch,
+            json,
+        } => {
+            let scratch = tempfile::tempdir_in(scratch)?;
+            let samples = progress_post::samples();
+            let steady = Duration::from_secs(steady);
+            let row =
+                progress_post::run(&pishtar, &samples, scratch.path(), browsers, steady, kills)?;
+            print_any(&row, json)
+        }
         What::Publish {
             pishtar,
             lessons,
@@ -225,6 +321,24 @@ fn main() -> Result<()> {
         What::ReceivePishtar(args) => receive(Contender::Pishtar, args),
         What::ReceiveRaw(args) => receive(Contender::Raw, args),
     }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Runtime::new()?)
+}
+
+/// Prints a row as JSON, or each of its members on a line.
+fn print_any(row: &impl serde::Serialize, json: bool) -> Result<()> {
+    let value = serde_json::to_value(row)?;
+    if json {
+        println!("{value}");
+        return Ok(());
+    }
+    for (name, value) in value.as_object().context("a row has members")? {
+        println!("{name:>14}  {value}");
+    }
+    println!();
+    Ok(())
 }
 
 #[tokio::main]
