@@ -2,6 +2,8 @@
 //!
 //! Hosts share one switch and know of each other by mDNS only.
 
+#[path = "mesh/canary.rs"]
+mod canary;
 #[path = "mesh/playing.rs"]
 mod playing;
 
