@@ -100,6 +100,7 @@ impl World {
             listen: vec!["/ip4/127.0.0.1/tcp/0".parse().expect("an address")],
             web: "127.0.0.1:0".parse().expect("an address"),
             tls: pishtar::web::TlsChoice::Off,
+            attachment: None,
             peers: Vec::new(),
             mdns: false,
             publish: Vec::new(),

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::ids::{NodeId, UnixSeconds};
+use crate::ids::{Attachment, NodeId, UnixSeconds};
 
 /// Bytes of one chunk group: the smallest unit that is verified, stored and asked for.
 pub const GROUP_BYTES: u64 = 16 * 1024;
@@ -28,6 +28,9 @@ pub struct Config {
     /// When this program was built, Unix seconds: the time that is known without clock or catalogue. Default 0. Too
     /// early: a wrong clock is noticed later; too late: a right one is called wrong.
     pub built: UnixSeconds,
+    /// How this node hangs on its network. Default unknown: all neighbours count alike. Wrongly on the air: neighbours
+    /// on the air are left alone while one by cable gives; wrongly by cable: a cell carries bytes twice.
+    pub attachment: Attachment,
     /// Bytes of lesson files that may be held, `None` for no limit. Hard.
     pub quota_bytes: Option<u64>,
     /// Most connected peers that are tracked. Default 128. Too low: neighbours are ignored;
@@ -86,6 +89,7 @@ impl Config {
             me,
             seed,
             built: 0,
+            attachment: Attachment::Unknown,
             quota_bytes: None,
             max_peers: 128,
             ranges_per_peer: 4,

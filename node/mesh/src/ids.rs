@@ -21,6 +21,21 @@ pub fn is_publisher_id(id: &str) -> bool {
     !id.is_empty() && id.len() <= MAX_PUBLISHER_ID_BYTES && id.bytes().all(allowed)
 }
 
+/// How a node hangs on its network. Two nodes on the air cost it two transmissions for each byte between them, by way
+/// of the access point; one on a cable and one on the air cost it one.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+pub enum Attachment {
+    /// Nobody said.
+    #[default]
+    Unknown,
+    /// By cable, or as the access point itself.
+    Cable,
+    /// By Wi-Fi, as a station.
+    Air,
+}
+
 /// A node of the mesh: its ed25519 public key.
 ///
 /// Displays as the libp2p peer id, because that is the name that people see everywhere else.

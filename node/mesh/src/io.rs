@@ -8,7 +8,7 @@ use pishtar_signing::client::{MetaFile, TrustedSet};
 use crate::{
     choices::Choices,
     event::Event,
-    ids::{DemandId, FolderId, NodeId, PublisherId, RequestId, Source},
+    ids::{Attachment, DemandId, FolderId, NodeId, PublisherId, RequestId, Source},
     spread::Ask,
     wire::{HoldingsAnswer, HoldingsQuery},
 };
@@ -20,6 +20,13 @@ pub enum Input {
     PeerConnected {
         /// The peer, proven by the handshake.
         peer: NodeId,
+    },
+    /// A connected peer said how it hangs on its network. Repeats replace.
+    PeerAttached {
+        /// The peer.
+        peer: NodeId,
+        /// What it said.
+        attachment: Attachment,
     },
     /// The last connection to `peer` is gone; its open requests count as failed.
     PeerDisconnected {

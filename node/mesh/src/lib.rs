@@ -39,8 +39,8 @@ pub use self::{
     eviction::Need,
     fetch::Removal,
     ids::{
-        DemandId, FolderId, MAX_PUBLISHER_ID_BYTES, MAX_ROLE_NAME_BYTES, Mono, NodeId, Now,
-        PublisherId, RequestId, Source, UnixSeconds, is_publisher_id,
+        Attachment, DemandId, FolderId, MAX_PUBLISHER_ID_BYTES, MAX_ROLE_NAME_BYTES, Mono, NodeId,
+        Now, PublisherId, RequestId, Source, UnixSeconds, is_publisher_id,
     },
     io::{
         ExchangeStats, FetchFailure, Held, Hint, Input, MetaAnswer, MetaAsk, MetaFailure, Output,

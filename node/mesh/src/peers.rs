@@ -9,7 +9,7 @@ use std::{
 use pishtar_catalog::BlobHash;
 
 use crate::{
-    ids::{Mono, NodeId, RequestId},
+    ids::{Attachment, Mono, NodeId, RequestId},
     inventory::{FileIx, Inventory, RoleIx},
     ranges::RangeSet,
     wire::Bitmap,
@@ -27,6 +27,8 @@ pub(crate) struct Peer {
     extras: BTreeSet<FileIx>,
     /// Files that it holds in part.
     partials: BTreeMap<FileIx, RangeSet>,
+    /// How it hangs on its network.
+    pub(crate) attachment: Attachment,
     /// State of the conversation about holdings.
     pub(crate) talk: Talk,
     /// State of the planner for this peer.

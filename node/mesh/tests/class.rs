@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use pishtar_mesh::{
-    Ask, Give,
-    testing::{At, Link, Ministry, World},
+    Ask, Attachment, Give,
+    testing::{At, Fault, Link, Ministry, World},
     wire::HoldingsQuery,
 };
 
@@ -26,6 +26,17 @@ impl Class {
     }
 
     fn on_line(seed: u64, count: usize, length: u64, up_rate: u64) -> Class {
+        let unknown = Attachment::Unknown;
+        Class::attached(seed, count, (length, up_rate), (unknown, unknown))
+    }
+
+    /// `attached`: how the seed and the learners hang on the network.
+    fn attached(
+        seed: u64,
+        count: usize,
+        (length, up_rate): (u64, u64),
+        attached: (Attachment, Attachment),
+    ) -> Class {
         let mut ministry = Ministry::new();
         ministry.lesson("math-6-sq", "film", &[length]);
         ministry.publish();
@@ -35,9 +46,11 @@ impl Class {
         };
         let mut world = World::new(seed, link);
         world.check = false;
-        let seed = world.add(&ministry, |_| {});
+        let seed = world.add(&ministry, |config| config.attachment = attached.0);
         world.publish_to(seed, &ministry);
-        let learners: Vec<At> = (0..count).map(|_| world.add(&ministry, |_| {})).collect();
+        let learners =
+            (0..count).map(|_| world.add(&ministry, |config| config.attachment = attached.1));
+        let learners: Vec<At> = learners.collect();
         for &at in &learners {
             world.connect(seed, at);
             for &other in &learners {
@@ -149,4 +162,42 @@ fn who_fills_gives_what_it_has_and_says_what_it_lacks() {
     let gap = held[0].end..held[0].end + 16 * 1024;
     assert_eq!(ask(gap.clone()), Some(Give::Absent));
     assert_eq!(ask(held[0].start..gap.end), Some(Give::Absent));
+}
+
+const CELL: (Attachment, Attachment) = (Attachment::Cable, Attachment::Air);
+
+fn sent_among_learners(class: &Class) -> u64 {
+    let sent = class.world.sent.iter();
+    let among = sent.filter(|((from, _), _)| *from != class.seed);
+    among.map(|(_, bytes)| *bytes).sum()
+}
+
+#[test]
+fn a_cell_takes_from_the_node_by_cable_what_it_would_else_carry_twice() {
+    let mut class = Class::attached(9, 8, (20 * MB, RATE), CELL);
+    assert!(class.run(Duration::from_secs(60), None));
+    assert_eq!(sent_among_learners(&class), 0);
+}
+
+#[test]
+fn stations_help_each_other_when_the_node_by_cable_is_gone_or_busy() {
+    let mut class = Class::attached(10, 4, (FILE, RATE), CELL);
+    assert!(
+        class.run(Duration::from_secs(120), Some(3.5)),
+        "the seed left"
+    );
+    let mut class = Class::attached(11, 2, (20 * MB, RATE), CELL);
+    let (seed, late) = (class.seed, class.learners[1]);
+    class.world.disconnect(seed, late);
+    class.world.disconnect(class.learners[0], late);
+    let (blobs, first) = (class.ministry.blobs(), class.learners[0]);
+    let filled = class.world.run_until(Duration::from_secs(60), |world| {
+        world.all_hold(&[first], &blobs)
+    });
+    assert!(filled);
+    class.world.node_mut(seed).fault = Fault::Busy;
+    class.world.connect(seed, late);
+    class.world.connect(first, late);
+    assert!(class.run(Duration::from_secs(60), None), "the seed is busy");
+    assert!(sent_among_learners(&class) >= 20 * MB);
 }

@@ -5,6 +5,7 @@ use std::{io::IsTerminal, net::SocketAddr, path::PathBuf, time::Duration};
 use anyhow::Context;
 use libp2p::Multiaddr;
 use pishtar_catalog::Selection;
+use pishtar_mesh::Attachment;
 
 use crate::{
     cli::DataArg,
@@ -31,6 +32,9 @@ pub(super) struct RunArgs {
     /// HTTPS for the pages: certificates of this node's own CA, two PEM files, or off
     #[arg(long, value_name = "local|CERT,KEY|off", default_value = "local")]
     tls: TlsChoice,
+    /// How this device hangs on its network, where the system does not say; a device that is itself the hotspot is `cable`
+    #[arg(long, value_name = "cable|wifi", value_parser = parse_link)]
+    link: Option<Attachment>,
     /// A neighbour's address, where multicast is blocked (may be given more than once)
     #[arg(long, value_name = "MULTIADDR")]
     peer: Vec<Multiaddr>,
@@ -74,6 +78,7 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<()> {
         listen: args.listen,
         web: args.web,
         tls: args.tls,
+        attachment: args.link,
         peers: args.peer,
         mdns: !args.no_mdns,
         publish: args.publish,
@@ -233,6 +238,14 @@ fn parse_rate(text: &str) -> Result<u64, String> {
     if rate < 8 { Err(wrong()) } else { Ok(rate / 8) }
 }
 
+fn parse_link(text: &str) -> Result<Attachment, String> {
+    match text {
+        "cable" => Ok(Attachment::Cable),
+        "wifi" => Ok(Attachment::Air),
+        _ => Err("a link is cable or wifi".to_owned()),
+    }
+}
+
 /// A network tag travels in mDNS, so it is short and plain.
 fn parse_tag(text: &str) -> Result<String, String> {
     let plain = text
@@ -248,6 +261,13 @@ fn parse_tag(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn links_are_cable_or_wifi() {
+        assert_eq!(parse_link("cable"), Ok(Attachment::Cable));
+        assert_eq!(parse_link("wifi"), Ok(Attachment::Air));
+        assert!(parse_link("Wifi").is_err());
+    }
 
     #[test]
     fn sizes_are_decimal_or_binary_as_written() {

@@ -12,7 +12,7 @@ use std::{
 
 use libp2p::Multiaddr;
 use pishtar_catalog::{BlobHash, Selection};
-use pishtar_mesh::{Checked, Hint, Input, Mono, NodeId, Output, wire};
+use pishtar_mesh::{Attachment, Checked, Hint, Input, Mono, NodeId, Output, wire};
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, mpsc, watch},
@@ -68,6 +68,8 @@ pub struct NodeOptions {
     pub web: SocketAddr,
     /// Whose certificate they show over HTTPS.
     pub tls: TlsChoice,
+    /// How this machine hangs on its network; `None`: as the system says.
+    pub attachment: Option<Attachment>,
     /// Neighbours given by address.
     pub peers: Vec<Multiaddr>,
     /// Whether to use mDNS.
@@ -306,6 +308,9 @@ impl Engine {
                     format!("Found neighbour {peer}; its key is proven."),
                 );
                 self.feed(Input::PeerConnected { peer });
+            }
+            NetEvent::Attached { peer, attachment } => {
+                self.feed(Input::PeerAttached { peer, attachment });
             }
             NetEvent::Disconnected { peer } => {
                 self.note("peer_gone", format!("Neighbour {peer} is gone."));

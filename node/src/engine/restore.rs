@@ -9,7 +9,9 @@ use std::{
 };
 
 use pishtar_catalog::{Catalog, CollectionKeys, MINISTRY};
-use pishtar_mesh::{Config, Input, Mesh, PublisherId, Restored, records::SetKind, wire};
+use pishtar_mesh::{
+    Attachment, Config, Input, Mesh, PublisherId, Restored, records::SetKind, wire,
+};
 use pishtar_signing::{
     client::{MetaFile, TrustError, TrustedSet},
     metadata::Hashes,
@@ -24,7 +26,7 @@ use super::{
 };
 use crate::{
     collector::{SchoolKeys, Schools},
-    net::{NetConfig, NetError, NetEvent, NetHandle, Network, NodeKey},
+    net::{NetConfig, NetError, NetEvent, NetHandle, Network, NodeKey, attachment},
     people::{
         People, StoreError as PeopleStoreError,
         accounts::{self, Accounts},
@@ -214,6 +216,7 @@ pub(super) async fn open(options: &NodeOptions, clock: Clock) -> Result<Opened, 
     let mut config = Config::new(key.node_id(), random_seed(&data)?);
     config.built = BUILT;
     config.quota_bytes = options.quota_bytes;
+    config.attachment = attachment(options);
     let states = blobs
         .states(|hash| catalog.file(hash).map(|(_, file)| file.length))
         .await
@@ -314,6 +317,10 @@ pub(super) fn records_state(records: &RecordStore) -> (u64, [u8; 32]) {
     (own.count, *both.finalize().as_bytes())
 }
 
+fn attachment(options: &NodeOptions) -> Attachment {
+    options.attachment.unwrap_or_else(attachment::detect)
+}
+
 fn start_network(
     options: &NodeOptions,
     key: NodeKey,
@@ -323,6 +330,7 @@ fn start_network(
     config.tag.clone_from(&options.network);
     config.mdns = options.mdns;
     config.dial.clone_from(&options.peers);
+    config.attachment = attachment(options);
     config.hint_is_valid = |bytes| wire::decode::<wire::HintMessage>(bytes).is_ok();
     Network::start(config)
 }

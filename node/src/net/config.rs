@@ -1,6 +1,7 @@
 //! What a node's network needs to know to start.
 
 use libp2p::{Multiaddr, identity::Keypair};
+use pishtar_mesh::Attachment;
 use thiserror::Error;
 
 /// The settings of [`Network::start`](super::Network::start).
@@ -16,6 +17,8 @@ pub struct NetConfig {
     pub mdns: bool,
     /// Addresses that are dialled for ever, with or without a peer id at the end.
     pub dial: Vec<Multiaddr>,
+    /// How this machine hangs on its network; neighbours are told.
+    pub attachment: Attachment,
     /// Bounds that protect this node from its peers.
     pub limits: Limits,
     /// Whether a hint is worth passing on to others; a hint that is not is dropped.
@@ -32,6 +35,7 @@ impl NetConfig {
             tag: "pishtar".to_owned(),
             mdns: true,
             dial: Vec::new(),
+            attachment: Attachment::Unknown,
             limits: Limits::default(),
             hint_is_valid: |_| true,
         }

@@ -5,6 +5,7 @@
 //! drivers [`meta`], [`holdings`] and [`blobs`] speak one protocol each over any byte stream, so that
 //! they are tested over pipes; a [`Server`] answers inbound streams with them.
 
+pub mod attachment;
 pub mod blobs;
 mod cancel;
 mod config;
@@ -44,6 +45,7 @@ pub use self::{
 };
 
 use libp2p::Multiaddr;
+use pishtar_mesh::Attachment;
 use tokio::sync::mpsc;
 
 /// What happened on the network. For one peer: `Connected`, then anything, then `Disconnected`.
@@ -57,6 +59,13 @@ pub enum NetEvent {
         peer: NodeId,
         /// Where it was dialled or came from.
         address: Multiaddr,
+    },
+    /// The peer said how it hangs on its network.
+    Attached {
+        /// Who said it.
+        peer: NodeId,
+        /// What it said.
+        attachment: Attachment,
     },
     /// The last connection to the peer is gone.
     Disconnected {

@@ -18,13 +18,14 @@ use libp2p::{
         dial_opts::{DialOpts, PeerCondition},
     },
 };
+use pishtar_mesh::Attachment;
 use tokio::{
     sync::{mpsc, oneshot},
     time,
 };
 
 use super::{
-    NetConfig, NetError, NetEvent, NetHandle, NodeId,
+    NetConfig, NetError, NetEvent, NetHandle, NodeId, attachment,
     config::Limits,
     dials::{Dials, Target},
     discovery::{Announcement, Discovery, Sighting},
@@ -114,7 +115,7 @@ fn build(config: &NetConfig) -> Result<Swarm<Behaviour>, NetError> {
         ),
         identify: identify::Behaviour::new(
             identify::Config::new("/pishtar/1".to_owned(), pair.public())
-                .with_agent_version(concat!("pishtar/", env!("CARGO_PKG_VERSION")).to_owned()),
+                .with_agent_version(attachment::agent(config.attachment)),
         ),
         ping: ping::Behaviour::new(ping::Config::new().with_interval(Duration::from_secs(15))),
         hints: hints::behaviour().map_err(NetError::Setup)?,
@@ -445,7 +446,24 @@ impl Task {
                 connection,
                 result,
             }) => self.pinged(peer, connection, result.is_ok()),
+            BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
+                self.identified(peer_id, &info.agent_version);
+            }
             _ => {}
+        }
+    }
+
+    fn identified(&mut self, peer: PeerId, agent: &str) {
+        let attachment = attachment::of_agent(agent);
+        let connected = self.peers.contains_key(&peer);
+        if attachment == Attachment::Unknown || !connected {
+            return;
+        }
+        if let Some(peer) = ids::to_node_id(&peer)
+            && self.pending.len() < MAX_PENDING_EVENTS
+        {
+            let attached = NetEvent::Attached { peer, attachment };
+            self.pending.push_back(attached);
         }
     }
 

@@ -85,6 +85,7 @@ impl World {
             listen: vec!["/ip4/127.0.0.1/tcp/0".parse().expect("an address")],
             tls: pishtar::web::TlsChoice::Off,
             web: "127.0.0.1:0".parse().expect("an address"),
+            attachment: None,
             peers: Vec::new(),
             mdns: false,
             publish: Vec::new(),

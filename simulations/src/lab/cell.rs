@@ -33,7 +33,7 @@ impl Cell {
     /// # Errors
     /// [`LabError`] when the namespace or its TAP device cannot be made.
     pub fn station(&mut self, name: &str) -> Result<Host, LabError> {
-        self.host(name, Role::Station)
+        Ok(self.host(name, Role::Station)?.on_air())
     }
 
     /// Adds a host that is the access point itself, or wired to it: what it sends goes over the air once.

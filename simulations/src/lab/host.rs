@@ -43,6 +43,8 @@ pub struct Host {
     namespace: Namespace,
     address: Ipv4Addr,
     cell_address: Option<Ipv4Addr>,
+    /// A station of a cell, without a cable.
+    is_station: bool,
     /// The switch and its end of the cable; a host that is only in a cell has none.
     plug: Option<Plug>,
     /// Carries its frames when the cable is a long one; lives as long as the host.
@@ -67,6 +69,7 @@ impl Host {
             namespace,
             address,
             cell_address: None,
+            is_station: false,
             plug,
             _relay: relay,
         }
@@ -74,6 +77,16 @@ impl Host {
 
     pub(super) fn joined_cell(&mut self, address: Ipv4Addr) {
         self.cell_address = Some(address);
+    }
+
+    pub(super) fn on_air(mut self) -> Self {
+        self.is_station = true;
+        self
+    }
+
+    /// Does it hang on a cell's air alone? Its system does not know: a TAP device has no radio.
+    pub fn is_station(&self) -> bool {
+        self.is_station
     }
 
     pub(super) fn namespace(&self) -> &Namespace {

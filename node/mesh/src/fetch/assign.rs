@@ -119,7 +119,7 @@ impl Fetch {
             return urgent;
         }
         let found = self.pick_for_demands(cx, peer, size, Priority::Assigned..=Priority::Followed);
-        let found = found.or_else(|| self.pick_of_active(peer, size));
+        let found = found.or_else(|| self.pick_of_active(cx, peer, size));
         let found = found.or_else(|| self.pick_of_queue(cx, peer, size));
         let found = found.or_else(|| {
             self.pick_for_demands(cx, peer, size, Priority::Prefetch..=Priority::Prefetch)
@@ -175,7 +175,8 @@ impl Fetch {
         ) {
             return None;
         }
-        if !self.activate(cx, demand.file) {
+        let waits = demand.priority != Priority::Playback && self.spares_air(cx, peer, demand.file);
+        if waits || !self.activate(cx, demand.file) {
             return None;
         }
         if demand.priority == Priority::Playback
@@ -221,9 +222,12 @@ impl Fetch {
         })
     }
 
-    fn pick_of_active(&self, peer: NodeId, size: u64) -> Option<Pick> {
+    fn pick_of_active(&self, cx: &Cx<'_>, peer: NodeId, size: u64) -> Option<Pick> {
         let state = self.peers.get(&peer)?;
         self.open.iter().find_map(|&(_, _, file)| {
+            if self.spares_air(cx, peer, file) {
+                return None;
+            }
             let range = self.choose(file, state, size)?;
             Some(Pick {
                 file,
@@ -250,6 +254,7 @@ impl Fetch {
             let file = key.3;
             let state = self.peers.get(&peer)?;
             if matches!(state.claim(&self.inventory, file), Claim::Nothing)
+                || self.spares_air(cx, peer, file)
                 || !self.activate(cx, file)
             {
                 continue;
@@ -299,7 +304,7 @@ impl Fetch {
         files.dedup();
         files.into_iter().find_map(|file| {
             let last = self.active.get(&file)?.free.is_empty();
-            if last {
+            if last && !self.spares_air(cx, peer, file) {
                 self.duplicate(cx, peer, file, |_| true)
             } else {
                 None

@@ -17,6 +17,7 @@
 //! - `stored` - what the store says that it holds
 
 mod active;
+mod air;
 mod assign;
 mod batch;
 #[cfg(any(test, feature = "testing"))]

@@ -192,6 +192,9 @@ impl Mesh {
                 _ => Give::This,
             });
         }
+        if self.fetch.costs_air_elsewhere(&self.config, &peer) {
+            return Some(Give::This);
+        }
         let request = spread::Request {
             peer,
             hash: *hash,
@@ -208,6 +211,7 @@ impl Mesh {
         let cx = cx!(self, now);
         match input {
             Input::PeerConnected { peer } => self.connected(now, peer),
+            Input::PeerAttached { peer, attachment } => self.fetch.attached(peer, attachment),
             Input::PeerDisconnected { peer } => self.disconnected(now, peer),
             Input::HintHeard { peer, hint } => match hint {
                 Hint::Timestamp { publisher, version } => {

@@ -21,8 +21,8 @@ pub use self::{
     node::{Node, Store},
 };
 use crate::{
-    Config, Event, FetchFailure, FolderId, Input, Mono, NodeId, Now, RequestId, Restored,
-    wire::HoldingsQuery,
+    Attachment, Config, Event, FetchFailure, FolderId, Input, Mono, NodeId, Now, RequestId,
+    Restored, wire::HoldingsQuery,
 };
 
 /// Wall clock at the start of the world.
@@ -221,6 +221,12 @@ impl World {
             let (id_a, id_b) = (self.nodes[a].id(), self.nodes[b].id());
             self.input(a, Input::PeerConnected { peer: id_b });
             self.input(b, Input::PeerConnected { peer: id_a });
+            for (at, peer, of) in [(a, id_b, b), (b, id_a, a)] {
+                let attachment = self.nodes[of].config.attachment;
+                if attachment != Attachment::Unknown {
+                    self.input(at, Input::PeerAttached { peer, attachment });
+                }
+            }
         }
     }
 

@@ -160,6 +160,7 @@ fn node(host: &Host, content: &Content, data: &Path) -> Result<Command> {
         .args(["run", "--network", "bench", "--root", text(&root)?])
         .args(["--listen", &format!("/ip4/{}/tcp/4001", host.address())])
         .args(["--web", &format!("{}:8080", host.address())])
+        .args(["--link", if host.is_station() { "wifi" } else { "cable" }])
         .args(["--data", text(data)?]);
     Ok(command)
 }

@@ -156,6 +156,7 @@ pub(super) fn mark_of(input: &Input) -> (u8, u64) {
         Input::Tick => (24, 0),
         Input::FilesArrived { ended } => (25, ended.first().map_or(0, |(id, _)| id.0)),
         Input::SetAssigned(lessons) => (26, lessons.len() as u64),
+        Input::PeerAttached { peer, .. } => (27, short(&peer.0)),
     }
 }
 
