@@ -71,6 +71,10 @@ pub struct Config {
     pub announce_bytes: u64,
     /// Fewer bytes than that are announced after this long. Default 3 s.
     pub holdings_patience: Duration,
+    /// `announce_bytes` for a node on the air, where every question and answer between stations is sent twice. Default 256 KiB.
+    pub announce_bytes_on_air: u64,
+    /// `holdings_patience` for a node on the air. Default 15 s.
+    pub holdings_patience_on_air: Duration,
     /// Records are exchanged with every peer after about this long. Default 60 s.
     pub records_interval: Duration,
     /// A record exchange without an answer for this long failed. Default 120 s.
@@ -107,6 +111,8 @@ impl Config {
             holdings_interval: Duration::from_millis(100),
             announce_bytes: 32 * 1024,
             holdings_patience: Duration::from_secs(3),
+            announce_bytes_on_air: 256 * 1024,
+            holdings_patience_on_air: Duration::from_secs(15),
             records_interval: Duration::from_secs(60),
             records_timeout: Duration::from_secs(120),
             max_publisher_bytes: 8 << 20,

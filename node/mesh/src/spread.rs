@@ -26,6 +26,8 @@ const MIN_STEERED_BYTES: u64 = 2 * 1024 * 1024;
 const ON_ITS_WAY: Duration = Duration::from_secs(3);
 /// Neighbours that began together feed each other for this long after a part went out; a later one is given anything.
 const FILLING: Duration = Duration::from_secs(60);
+/// One part in so many of a file is repeated freely once all of it went out.
+const REPEATED_SHARE: u64 = 8;
 /// Advice starts at multiples of this.
 const PIECE_BYTES: u64 = 1024 * 1024;
 
@@ -98,6 +100,8 @@ pub(crate) struct Spread {
 #[derive(Debug, Default)]
 struct Given {
     given: RangeSet,
+    /// Bytes that were repeated although others have them.
+    repeated: u64,
     /// Start of a part -> its end, who got it first, and when.
     parts: BTreeMap<u64, (u64, NodeId, Mono)>,
     asked: Mono,
@@ -126,6 +130,11 @@ impl Spread {
         }
         if let Some(gap) = file.gap_for(request) {
             return Give::Rather(Some(gap));
+        }
+        // Everything went out: what is left of the line may as well help those that wait for each other.
+        if file.repeated + wanted <= request.length / REPEATED_SHARE {
+            file.repeated += wanted;
+            return Give::This;
         }
         let elsewhere = request.elsewhere && file.went_out(now, &range, FILLING);
         match elsewhere || file.went_out(now, &range, ON_ITS_WAY) {

@@ -29,7 +29,7 @@ use crate::{
     exchange::Exchange,
     fetch::Fetch,
     holdings,
-    ids::{Mono, NodeId, Now, PublisherId},
+    ids::{Attachment, Mono, NodeId, Now, PublisherId},
     inventory::Holding,
     io::{Held, Hint, Input, Output, Restored},
     ledger::Ledger,
@@ -363,10 +363,16 @@ impl Mesh {
     fn announces_at(&self) -> Option<Mono> {
         let (inventory, config) = (&self.fetch.inventory, &self.config);
         let neighbours = self.fetch.peers.len() as u64;
-        let weighty = inventory.has_weighty_news(neighbours * config.announce_bytes);
-        let after = match weighty {
+        let (worth, patience) = match config.attachment {
+            Attachment::Air => (
+                config.announce_bytes_on_air,
+                config.holdings_patience_on_air,
+            ),
+            _ => (config.announce_bytes, config.holdings_patience),
+        };
+        let after = match inventory.has_weighty_news(neighbours * worth) {
             true => config.holdings_interval,
-            false => config.holdings_patience,
+            false => patience,
         };
         inventory.has_news().then(|| self.announced.plus(after))
     }
