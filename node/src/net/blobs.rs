@@ -9,6 +9,8 @@ mod files;
 mod provide;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_places;
 mod throttle;
 mod turns;
 
