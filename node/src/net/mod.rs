@@ -8,6 +8,7 @@
 pub mod blobs;
 mod cancel;
 mod config;
+mod crowd;
 pub mod deadline;
 mod dials;
 mod discovery;
