@@ -285,6 +285,8 @@ mod tests {
         let (mut world, mut ministry) = world();
         let all = ministry.blobs();
         assert!(world.run_until(Duration::from_secs(60), |world| world.all_hold(&[1], &all)));
+        // What is new is numbered a moment later.
+        world.pass(Duration::from_secs(5));
         let before = asked(&world.node(1).mesh, 0, 0);
         let roles: Vec<&str> = before.roles.iter().map(|role| role.role.as_str()).collect();
         assert!(
@@ -306,6 +308,7 @@ mod tests {
         let all = ministry.blobs();
         let until = world.time() + Duration::from_secs(120);
         assert!(world.run_until(until, |world| world.all_hold(&[1], &all)));
+        world.pass(Duration::from_secs(5));
         let delta = asked(&world.node(1).mesh, before.instance, before.generation);
         let changed: Vec<&str> = delta.roles.iter().map(|role| role.role.as_str()).collect();
         assert_eq!(changed, ["art-1-sr"]);
