@@ -32,7 +32,8 @@ pub(super) const WRITE_BYTES: usize = 128 * 1024;
 /// What the core counts as held may wait for the disk this long.
 const WRITING: Duration = Duration::from_secs(2);
 
-/// The last places, as a part of all, are for peers that have none, and not for those that were too slow lately.
+/// The last places, as a part of all, are for peers that have none, and not for those that were too slow lately; of the others
+/// these get one.
 const RESERVE: usize = 4;
 /// How long one that was too slow counts as that.
 const SLOWNESS: Duration = Duration::from_secs(60);
@@ -188,7 +189,8 @@ impl Provider {
                 .clone()
         };
         let has_one = of_peer.available_permits() < self.limits.per_peer;
-        if scarce && (has_one || self.was_slow(peer)) {
+        let reserved = scarce && has_one;
+        if reserved || ((scarce || has_one) && self.was_slow(peer)) {
             return None;
         }
         Some(Turn {
