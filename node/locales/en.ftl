@@ -82,6 +82,7 @@ lesson-length-label = Length
 lesson-code = Curriculum
 lesson-files-heading = For this lesson
 lesson-arriving = This lesson is still arriving ({ $percent }%). You can watch it already.
+lesson-none-yet = Nothing of this lesson has arrived yet.
 lesson-waiting = Nothing of this lesson has arrived yet. It begins as soon as a neighbour has it; press play and it comes first.
 lesson-complete = The whole lesson is on this device.
 player-speed = Speed

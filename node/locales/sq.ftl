@@ -82,6 +82,7 @@ lesson-length-label = Kohëzgjatja
 lesson-code = Kurrikula
 lesson-files-heading = Për këtë mësim
 lesson-arriving = Ky mësim ende po vjen ({ $percent } %). Mund ta shikosh që tani.
+lesson-none-yet = Ende s’ka arritur asgjë nga ky mësim.
 lesson-waiting = Ende s’ka arritur asgjë nga ky mësim. Nis sapo ta ketë një fqinj; shtype luajtjen dhe ai vjen i pari.
 lesson-complete = I gjithë mësimi është në këtë pajisje.
 player-speed = Shpejtësia

@@ -85,6 +85,7 @@ lesson-length-label = Трајање
 lesson-code = Наставни план
 lesson-files-heading = Уз ову лекцију
 lesson-arriving = Ова лекција још стиже ({ $percent } %). Већ можеш да је гледаш.
+lesson-none-yet = Од ове лекције још ништа није стигло.
 lesson-waiting = Од ове лекције још ништа није стигло. Почиње чим је неки комшија има; притисни пуштање и долази прва.
 lesson-complete = Цела лекција је на овом уређају.
 player-speed = Брзина

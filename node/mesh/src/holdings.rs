@@ -12,7 +12,7 @@ use crate::{
     desk::{Cx, doubled},
     ids::{Mono, NodeId, RequestId},
     inventory::{FileIx, Inventory, RoleIx},
-    io::Output,
+    io::{HoldingsFailure, Output},
     ledger::FaultKind,
     peers::{Peer, Peers},
     ranges::RangeSet,
@@ -128,7 +128,7 @@ pub(crate) fn arrived(
     inventory: &Inventory,
     peers: &mut Peers,
     request: RequestId,
-    result: Result<HoldingsAnswer, String>,
+    result: Result<HoldingsAnswer, HoldingsFailure>,
 ) -> Vec<(NodeId, FileIx)> {
     let now = cx.mono();
     let asked = |peer: &Peer| {
@@ -140,24 +140,20 @@ pub(crate) fn arrived(
     let Some((&id, peer)) = peers.iter_mut().find(|(_, peer)| asked(peer)) else {
         return Vec::new();
     };
-    let answer = match result {
+    let checked = result.and_then(|answer| match crate::wire::Message::check(&answer) {
+        Ok(()) => Ok(answer),
+        Err(error) => Err(HoldingsFailure::Protocol(error.to_string())),
+    });
+    let answer = match checked {
         Ok(answer) => answer,
-        Err(_) => {
+        Err(failure) => {
             fail(&mut peer.talk, now);
+            if let HoldingsFailure::Protocol(reason) = failure {
+                cx.ledger.fault(cx.now, id, FaultKind::Protocol { reason });
+            }
             return Vec::new();
         }
     };
-    if let Err(error) = crate::wire::Message::check(&answer) {
-        cx.ledger.fault(
-            cx.now,
-            id,
-            FaultKind::Protocol {
-                reason: error.to_string(),
-            },
-        );
-        fail(&mut peer.talk, now);
-        return Vec::new();
-    }
     let hashes = peer
         .talk
         .open
@@ -246,4 +242,99 @@ fn fail(talk: &mut crate::peers::Talk, now: Mono) {
         talk.failures,
         Duration::from_secs(60),
     ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Input, Mesh,
+        testing::{Fault, Link, Ministry, World},
+    };
+
+    const SIZES: [u64; 3] = [700, 40_000, 900];
+
+    /// A node that follows everything of two roles, and one that seeds them.
+    fn world() -> (World, Ministry) {
+        let mut ministry = Ministry::new();
+        ministry.lesson("math-6-sq", "a", &SIZES);
+        ministry.lesson("art-1-sr", "b", &[5_000]);
+        ministry.publish();
+        let link = Link {
+            delay: Duration::from_millis(3),
+            up_rate: 2_000_000,
+        };
+        let mut world = World::new(7, link);
+        world.add(&ministry, |_| {});
+        world.add(&ministry, |_| {});
+        world.publish_to(0, &ministry);
+        world.connect(0, 1);
+        (world, ministry)
+    }
+
+    fn asked(mesh: &Mesh, instance: u64, since: u64) -> HoldingsAnswer {
+        mesh.answer_holdings(&HoldingsQuery {
+            instance,
+            since,
+            ..HoldingsQuery::default()
+        })
+    }
+
+    #[test]
+    fn who_knows_the_rest_is_told_only_of_roles_that_changed() {
+        let (mut world, mut ministry) = world();
+        let all = ministry.blobs();
+        assert!(world.run_until(Duration::from_secs(60), |world| world.all_hold(&[1], &all)));
+        // What is new is numbered a moment later.
+        world.pass(Duration::from_secs(5));
+        let before = asked(&world.node(1).mesh, 0, 0);
+        let roles: Vec<&str> = before.roles.iter().map(|role| role.role.as_str()).collect();
+        assert!(
+            roles.contains(&"math-6-sq") && roles.contains(&"art-1-sr"),
+            "{roles:?}"
+        );
+        // Four files: four bits, in one byte for each role.
+        let bytes = |answer: &HoldingsAnswer| crate::wire::encode(answer).expect("bounded").len();
+        assert!(bytes(&before) < 120, "{} bytes", bytes(&before));
+        let nothing = asked(&world.node(1).mesh, before.instance, before.generation);
+        assert!(
+            nothing.roles.is_empty() && nothing.partials.is_empty(),
+            "{nothing:?}"
+        );
+        // One course changes.
+        ministry.lesson("art-1-sr", "c", &[6_000]);
+        ministry.publish();
+        world.publish_to(0, &ministry);
+        let all = ministry.blobs();
+        let until = world.time() + Duration::from_secs(120);
+        assert!(world.run_until(until, |world| world.all_hold(&[1], &all)));
+        world.pass(Duration::from_secs(5));
+        let delta = asked(&world.node(1).mesh, before.instance, before.generation);
+        let changed: Vec<&str> = delta.roles.iter().map(|role| role.role.as_str()).collect();
+        assert_eq!(changed, ["art-1-sr"]);
+        // A restart of the answerer makes the number mean nothing: everything is told.
+        let other = asked(&world.node(1).mesh, before.instance ^ 1, delta.generation);
+        assert_eq!(other.roles.len(), before.roles.len());
+    }
+
+    #[test]
+    fn an_answer_that_is_none_is_a_fault_and_silence_is_not() {
+        let (mut world, _) = world();
+        let peer = world.node(0).mesh.me();
+        world.node_mut(0).fault = Fault::Mute;
+        for (failure, expected) in [
+            (HoldingsFailure::NoAnswer, 0),
+            (HoldingsFailure::Protocol("noise".to_owned()), 1),
+        ] {
+            let until = world.time() + Duration::from_secs(5);
+            world.run_until(until, |_| false);
+            // Whichever question is open; answers to others are nobody's.
+            for request in (0..1_000).map(RequestId) {
+                let result = Err(failure.clone());
+                world.input(1, Input::HoldingsArrived { request, result });
+            }
+            let faults = world.node(1).mesh.faults(peer).count();
+            assert_eq!(faults, expected, "{failure:?}");
+        }
+    }
 }

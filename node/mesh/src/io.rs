@@ -70,8 +70,8 @@ pub enum Input {
     HoldingsArrived {
         /// Id of the request.
         request: RequestId,
-        /// The answer; the error is for people.
-        result: Result<HoldingsAnswer, String>,
+        /// The answer.
+        result: Result<HoldingsAnswer, HoldingsFailure>,
     },
     /// What the store holds of a blob: answer to [`Output::InspectBlob`], or unasked when the
     /// shell added bytes itself (a published folder, a USB stick) or lost some (scrub).
@@ -369,6 +369,17 @@ pub enum Held {
     Complete,
     /// All of it, in a published folder: not counted in the quota, never removed by us.
     Referenced,
+}
+
+/// Why there is no answer about holdings; says whose fault it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HoldingsFailure {
+    /// The connection went away, or the peer did not answer in time.
+    #[error("the peer did not answer")]
+    NoAnswer,
+    /// What came is no answer: the peer's fault.
+    #[error("{0}")]
+    Protocol(String),
 }
 
 /// Why a range ended early; says whose fault it is.

@@ -174,9 +174,12 @@ impl Account {
         };
     }
 
-    /// A range ended well: earlier trouble is forgiven, except lies.
+    /// A range ended well: earlier trouble is forgiven, except lies. One that was busy has a place again.
     pub(crate) fn succeeded(&mut self) {
         self.failures = 0;
+        self.pause = self
+            .pause
+            .filter(|(_, reason)| *reason != PauseReason::Busy);
     }
 
     /// Something did not work: no ranges for a while, longer each time.
@@ -259,5 +262,23 @@ impl Ledger {
         if let Some(peer) = oldest.map(|(peer, _)| *peer) {
             self.accounts.remove(&peer);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_was_busy_is_asked_again_when_a_range_from_it_ends_and_a_liar_is_not() {
+        let now = Mono(Duration::from_secs(100));
+        let mut account = Account::default();
+        account.pause(now, PauseReason::Busy);
+        assert!(account.is_paused(now));
+        account.succeeded();
+        assert!(!account.is_paused(now));
+        account.pause(now, PauseReason::WrongBytes);
+        account.succeeded();
+        assert!(account.is_paused(now.plus(Duration::from_secs(59))));
     }
 }

@@ -43,8 +43,8 @@ pub use self::{
         Now, PublisherId, RequestId, Source, UnixSeconds, is_publisher_id,
     },
     io::{
-        ExchangeStats, FetchFailure, Held, Hint, Input, MetaAnswer, MetaAsk, MetaFailure, Output,
-        Priority, Restored, WantedFile, first_needed,
+        ExchangeStats, FetchFailure, Held, Hint, HoldingsFailure, Input, MetaAnswer, MetaAsk,
+        MetaFailure, Output, Priority, Restored, WantedFile, first_needed,
     },
     ledger::{Account, Fault, FaultKind, PauseReason},
     mesh::{Counts, LessonState, Mesh},

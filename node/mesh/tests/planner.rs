@@ -119,8 +119,76 @@ fn apply(world: &mut World, ministry: &mut Ministry, weather: Weather) {
     }
 }
 
+/// Longest that nothing may come to a node while an honest neighbour has what it wants: a silent one is given up after 10 s.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Bytes that others sent to a node.
+fn received(world: &World, at: At) -> u64 {
+    let to = world.sent.iter().filter(|((_, to), _)| *to == at);
+    to.map(|(_, bytes)| bytes).sum()
+}
+
+/// Runs on and sees to it that bytes keep coming to node 1 as long as it lacks something.
+fn keeps_coming(
+    world: &mut World,
+    ministry: &Ministry,
+    until: Duration,
+) -> Result<(), TestCaseError> {
+    let blobs = ministry.blobs();
+    while world.time() < until {
+        let before = received(world, 1);
+        let end = world.time() + PATIENCE;
+        world.run_until(end, |world| {
+            received(world, 1) > before || world.all_hold(&[1], &blobs)
+        });
+        let came = received(world, 1) > before || world.all_hold(&[1], &blobs);
+        prop_assert!(came, "nothing came for {PATIENCE:?} at {:?}", world.time());
+        if world.all_hold(&[1], &blobs) {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    /// Node 0 holds everything, is honest and stays connected; the others do what they like.
+    #[test]
+    fn bytes_keep_coming_while_an_honest_neighbour_has_what_is_wanted(
+        seed in any::<u64>(),
+        script in proptest::collection::vec(weather(), 0..30),
+    ) {
+        let mut ministry = Ministry::new();
+        lessons(&mut ministry, 0);
+        let mut world = World::new(seed, Link { delay: Duration::from_millis(3), up_rate: 300_000 });
+        for _ in 0..NODES {
+            world.add(&ministry, |_| {});
+        }
+        world.publish_to(0, &ministry);
+        world.connect(0, 1);
+        let others_too: Vec<At> = (2..NODES).collect();
+        others_too.iter().for_each(|at| world.connect(0, *at));
+        let current = ministry.version();
+        let ready = world.run_until(Duration::from_secs(60), |world| {
+            world.node(1).mesh.answer_versions() == [("ministry".to_owned(), current)]
+        });
+        prop_assert!(ready, "the catalogue did not come");
+        for weather in script {
+            match weather {
+                Weather::Connect(a, b) | Weather::Disconnect(a, b) if a.min(b) == 0 && a.max(b) <= 1 => {}
+                Weather::Fault(0 | 1, _) | Weather::Follow(1, _) | Weather::Publish(_) => {}
+                Weather::Wait(ms) => {
+                    let until = world.time() + Duration::from_millis(ms);
+                    keeps_coming(&mut world, &ministry, until)?;
+                }
+                other => apply(&mut world, &mut ministry, other),
+            }
+        }
+        let until = world.time() + Duration::from_secs(3_600);
+        keeps_coming(&mut world, &ministry, until)?;
+        prop_assert!(world.all_hold(&[1], &ministry.blobs()), "not everything arrived");
+    }
 
     #[test]
     fn whatever_happens_everything_arrives_once_it_is_calm(

@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, time::Duration};
 
 use pishtar_catalog::{BlobHash, LessonId, Selection};
 use pishtar_mesh::{
-    Choices, DemandId, Event, Held, Input, Need, Priority, Removal, Sentence,
+    Choices, DemandId, Event, FetchFailure, Held, Input, Need, Priority, Removal, RequestId,
+    Sentence,
     testing::{At, Link, Ministry, World},
 };
 use proptest::prelude::*;
@@ -221,6 +222,51 @@ fn a_full_disk_stops_fetching_and_space_starts_it_again() {
     assert!(why.contains(&Sentence::DiskFull), "{why:?}");
     world.input(home, Input::DiskRoom(Some(4 * MIB)));
     assert!(run_until_held(&mut world, home, blob(&ministry, 1)));
+}
+
+#[test]
+fn what_the_disk_refused_counts_as_missing_at_once_and_is_fetched_again() {
+    let mut ministry = Ministry::new();
+    ministry.lesson("math-6-sq", "film", &[20 * MIB]);
+    ministry.publish();
+    let link = Link {
+        delay: Duration::from_millis(3),
+        up_rate: 8_000_000,
+    };
+    let mut world = World::new(11, link);
+    for _ in 0..2 {
+        world.add(&ministry, |_| {});
+    }
+    world.publish_to(0, &ministry);
+    world.connect(0, 1);
+    let (film, _) = ministry.blobs()[0];
+    let held = |world: &World| world.node(1).mesh.held_bytes(&film);
+    assert!(world.run_until(Duration::from_secs(60), |world| held(world) > 5 * MIB));
+    let before = held(&world);
+    // Whatever is on its way fails; other numbers are nobody's.
+    for request in (0..2_000).map(RequestId) {
+        let refused = Input::RangeFinished {
+            request,
+            result: Err(FetchFailure::LocalDisk("no".to_owned())),
+            held: Vec::new(),
+        };
+        world.input(1, refused);
+    }
+    let lost = before - held(&world);
+    assert!(lost > 0, "what did not reach the disk counts as held");
+    let told = world.events(1).iter();
+    assert!(
+        told.clone()
+            .any(|event| matches!(event, Event::DiskFailed { .. }))
+    );
+    assert!(
+        !told
+            .clone()
+            .any(|event| matches!(event, Event::LessonComplete { .. }))
+    );
+    assert!(world.run_until(Duration::from_secs(120), |world| {
+        world.all_hold(&[1], &ministry.blobs())
+    }));
 }
 
 #[test]

@@ -183,6 +183,37 @@ fn a_source_that_leaves_in_mid_file_is_replaced_and_nothing_comes_twice() {
 }
 
 #[test]
+fn the_last_ranges_come_from_whoever_is_sooner_and_the_loser_is_cancelled() {
+    let (mut world, ministry, source, others) = school(6, 3);
+    world.connect(source, others[0]);
+    world.connect(source, others[1]);
+    assert!(world.run_until(secs(20), |world| {
+        world.all_hold(&others[..2], &ministry.blobs())
+    }));
+    let (slow, getter) = (others[0], others[2]);
+    world.connect(slow, getter);
+    world.connect(others[1], getter);
+    let all: u64 = ministry.blobs().iter().map(|(_, length)| length).sum();
+    let nearly = |world: &World| world.node(getter).store.bytes() + 2 * MIB > all;
+    assert!(world.run_until(secs(40), nearly));
+    assert!(!world.all_hold(&[getter], &ministry.blobs()));
+    world.node_mut(slow).fault = Fault::Stall;
+    let begun = world.time();
+    assert!(world.run_until(secs(60), |world| {
+        world.all_hold(&[getter], &ministry.blobs())
+    }));
+    // Long before the silent one is given up, which takes 10 s.
+    assert!(world.time() - begun < secs(5), "{:?}", world.time() - begun);
+    let twice = world.node(getter).repeated_bytes;
+    assert!(twice <= MIB, "{twice} bytes came twice");
+    // What the loser still has in hand goes nowhere.
+    world.node_mut(slow).fault = Fault::None;
+    let sent = world.sent[&(slow, getter)];
+    world.run_until(begun + secs(30), |_| false);
+    assert_eq!(world.sent[&(slow, getter)], sent, "the loser goes on");
+}
+
+#[test]
 fn a_class_filling_at_once_takes_most_from_each_other() {
     let mut ministry = Ministry::new();
     ministry.lesson("math-6-sq", "film", &[60 * MIB]);

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use pishtar_catalog::{BlobHash, Diff, LessonId};
 use pishtar_mesh::{
-    Event, ExchangeStats, Held, Input, MetaAnswer, MetaAsk, MetaFailure, NodeId, Output,
-    PublisherId, RequestId, Source, wire::HoldingsQuery,
+    Event, ExchangeStats, Held, HoldingsFailure, Input, MetaAnswer, MetaAsk, MetaFailure, NodeId,
+    Output, PublisherId, RequestId, Source, wire::HoldingsQuery,
 };
 use pishtar_signing::client::MetaFile;
 
@@ -13,7 +13,7 @@ use super::{Engine, folders::Folders, fresh, metadata, restore, search::SearchJo
 use crate::{
     handle::Shared,
     net::{
-        Protocol, holdings,
+        FrameError, Protocol, holdings,
         meta::{self, FileAsk},
         records,
     },
@@ -162,10 +162,12 @@ impl Engine {
         self.feed_later(async move {
             let ask = async {
                 let stream = shared.net.open(peer, Protocol::Holdings).await;
-                let stream = stream.map_err(|error| error.to_string())?;
-                holdings::ask(stream, &query)
-                    .await
-                    .map_err(|error| error.to_string())
+                let stream = stream.map_err(|_| HoldingsFailure::NoAnswer)?;
+                let answer = holdings::ask(stream, &query).await;
+                answer.map_err(|error| match error {
+                    FrameError::Stream(_) => HoldingsFailure::NoAnswer,
+                    FrameError::Message(error) => HoldingsFailure::Protocol(error.to_string()),
+                })
             };
             Input::HoldingsArrived {
                 request,

@@ -66,6 +66,16 @@ impl Transfers {
     }
 }
 
+/// Why a transfer ended, when it may have been stopped. That the disk refused what came before counts all the same: it was
+/// counted as held.
+fn after(stop: &CancellationToken, failure: FetchFailure) -> FetchFailure {
+    match failure {
+        FetchFailure::LocalDisk(_) => failure,
+        _ if stop.is_cancelled() => FetchFailure::Cancelled,
+        _ => failure,
+    }
+}
+
 impl Engine {
     pub(super) fn fetch(
         &mut self,
@@ -98,10 +108,7 @@ impl Engine {
                     complete: false,
                 },
             };
-            let result = match fetched.result {
-                Err(_) if token.is_cancelled() => Err(FetchFailure::Cancelled),
-                result => result,
-            };
+            let result = fetched.result.map_err(|failure| after(&token, failure));
             let held = fetched.held;
             let _ = shared.inputs.send(Input::RangeFinished {
                 request,
@@ -119,9 +126,7 @@ impl Engine {
         self.tasks.spawn(async move {
             let ended = |mut ended: blobs::Ended| {
                 for (_, result) in &mut ended {
-                    if token.is_cancelled() && result.is_err() {
-                        *result = Err(FetchFailure::Cancelled);
-                    }
+                    *result = result.clone().map_err(|failure| after(&token, failure));
                 }
                 let _ = shared.inputs.send(Input::FilesArrived { ended });
             };

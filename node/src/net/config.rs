@@ -48,6 +48,12 @@ pub struct Limits {
     /// Connections at once (default 256). Lower: a large school splits into islands that reach each
     /// other over others. Higher: memory, some 200 KiB per busy connection.
     pub max_connections: u32,
+    /// Connections that one machine may have made to this node (default 64). Lower: a school behind one address splits; higher:
+    /// one machine takes the places of the others.
+    pub max_connections_per_machine: usize,
+    /// Connections of one machine that have not proven their key yet (default 8). Each may take 10 s. Lower: nodes behind one
+    /// address that start together wait for each other; higher: silent ones take the places of the others.
+    pub max_handshakes_per_machine: usize,
     /// Inbound streams one peer may have open (default 32). Lower: a fast peer cannot keep enough
     /// ranges in flight. Higher: one peer can hold more of our tasks.
     pub max_inbound_streams_per_peer: usize,
@@ -59,6 +65,8 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             max_connections: 256,
+            max_connections_per_machine: 64,
+            max_handshakes_per_machine: 8,
             max_inbound_streams_per_peer: 32,
             max_resident_bytes: 512 * 1024 * 1024,
         }

@@ -226,20 +226,24 @@ impl Shared {
 
 /// See [`NetHandle::host_of`].
 fn host(address: &Multiaddr) -> Option<IpAddr> {
+    machine(address).filter(|ip| !ip.is_loopback())
+}
+
+/// The machine behind an address. All addresses of one IPv6 subnet are one machine.
+pub(crate) fn machine(address: &Multiaddr) -> Option<IpAddr> {
     let ip = address.iter().find_map(|part| match part {
         multiaddr::Protocol::Ip4(ip) => Some(IpAddr::V4(ip)),
         multiaddr::Protocol::Ip6(ip) => Some(ip.to_canonical()),
         _ => None,
     })?;
-    match ip {
-        _ if ip.is_loopback() => None,
+    Some(match ip {
         // Link-local addresses share one subnet on every network.
-        IpAddr::V6(ip) if !ip.is_unicast_link_local() => {
+        IpAddr::V6(ip) if !ip.is_unicast_link_local() && !ip.is_loopback() => {
             let subnet = u128::from(ip) >> 64 << 64;
-            Some(IpAddr::V6(subnet.into()))
+            IpAddr::V6(subnet.into())
         }
-        ip => Some(ip),
-    }
+        ip => ip,
+    })
 }
 
 /// A panic elsewhere leaves these plain values usable.

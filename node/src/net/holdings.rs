@@ -31,9 +31,14 @@ pub async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Result<HoldingsAnswer, FrameError> {
     let wait = Duration::from_millis(query.wait_ms.into()).min(MAX_WAIT);
     let mut stream = Idle::new(stream, wait + GRACE);
-    frame::send(&mut stream, query).await?;
-    stream.flush().await?;
-    frame::receive(&mut stream).await
+    let asking = async {
+        frame::send(&mut stream, query).await?;
+        stream.flush().await?;
+        frame::receive(&mut stream).await
+    };
+    // An answer that drips in for longer than that is asked for anew by then.
+    let answer = time::timeout(wait + 3 * GRACE, asking).await;
+    answer.map_err(|_| FrameError::Stream(std::io::ErrorKind::TimedOut.into()))?
 }
 
 /// Answers a peer's question.
@@ -45,7 +50,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     peer: NodeId,
     serve: &dyn Serve,
 ) -> Result<(), FrameError> {
-    let mut stream = Idle::new(stream, SERVING_IDLE);
+    let mut stream = Idle::new(stream, SERVING_IDLE).steady();
     let query: HoldingsQuery = frame::receive(&mut stream).await?;
     let answering = serve.holdings(peer, query);
     // Only an engine that waits longer than it was asked to runs into this.

@@ -64,7 +64,7 @@ impl From<MetaFailure> for AskError {
 pub async fn ask_versions<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
 ) -> Result<MetaAnswer, MetaFailure> {
-    let mut stream = Idle::new(stream, ASKING_IDLE);
+    let mut stream = Idle::new(stream, ASKING_IDLE).steady();
     match exchange(&mut stream, &MetaRequest::Versions).await? {
         MetaReply::Busy => Err(MetaFailure::Busy),
         MetaReply::Versions(versions) => Ok(MetaAnswer::Versions(versions)),
@@ -109,7 +109,7 @@ async fn ask_once<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     ask: &FileAsk,
 ) -> Result<MetaAnswer, AskError> {
-    let mut stream = Idle::new(stream, ASKING_IDLE);
+    let mut stream = Idle::new(stream, ASKING_IDLE).steady();
     let request = MetaRequest::File {
         publisher: ask.publisher.clone(),
         file_name: ask.file_name.clone(),
@@ -171,7 +171,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     serve: &dyn Serve,
     packer: &Packer,
 ) -> Result<(), FrameError> {
-    let mut stream = Idle::new(stream, SERVING_IDLE);
+    let mut stream = Idle::new(stream, SERVING_IDLE).steady();
     match frame::receive(&mut stream).await? {
         MetaRequest::Versions => {
             let versions = serve.versions(peer).await;

@@ -9,6 +9,7 @@ pub mod attachment;
 pub mod blobs;
 mod cancel;
 mod config;
+mod crowd;
 pub mod deadline;
 mod dials;
 mod discovery;

@@ -27,6 +27,7 @@ use tokio::{
 use super::{
     NetConfig, NetError, NetEvent, NetHandle, NodeId, attachment,
     config::Limits,
+    crowd,
     dials::{Dials, Target},
     discovery::{Announcement, Discovery, Sighting},
     handle::{Command, Shared},
@@ -37,6 +38,9 @@ use super::{
 
 /// Events that wait for a slow receiver; hints and inbound streams above are dropped.
 const MAX_PENDING_EVENTS: usize = 256;
+/// Connections altogether, in each direction, that are still being made. In from one machine come at most
+/// [`Limits::max_handshakes_per_machine`] of them, so that it takes eight machines to keep others out.
+const MAX_PENDING_CONNECTIONS: u32 = 64;
 /// Connections without any use are closed after this; our own streams behaviour keeps neighbours.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
 /// Pings in a row that must fail, without any byte received in between, to give a peer up.
@@ -45,6 +49,7 @@ const MAX_PING_FAILURES: u32 = 2;
 #[derive(NetworkBehaviour)]
 struct Behaviour {
     connections: connection_limits::Behaviour,
+    crowd: crowd::Behaviour,
     memory: memory_connection_limits::Behaviour,
     identify: identify::Behaviour,
     ping: ping::Behaviour,
@@ -110,6 +115,7 @@ fn build(config: &NetConfig) -> Result<Swarm<Behaviour>, NetError> {
     let transport = transport::build(pair, &config.tag, max_streams).map_err(|e| setup(&e))?;
     let behaviour = Behaviour {
         connections: connection_limits::Behaviour::new(connection_limits_of(&config.limits)),
+        crowd: crowd::Behaviour::new(&config.limits),
         memory: memory_connection_limits::Behaviour::with_max_bytes(
             config.limits.max_resident_bytes,
         ),
@@ -132,8 +138,8 @@ fn build(config: &NetConfig) -> Result<Swarm<Behaviour>, NetError> {
 /// Two connections per peer, because two nodes may dial each other at once.
 fn connection_limits_of(limits: &Limits) -> connection_limits::ConnectionLimits {
     connection_limits::ConnectionLimits::default()
-        .with_max_pending_incoming(Some(32))
-        .with_max_pending_outgoing(Some(32))
+        .with_max_pending_incoming(Some(MAX_PENDING_CONNECTIONS))
+        .with_max_pending_outgoing(Some(MAX_PENDING_CONNECTIONS))
         .with_max_established(Some(limits.max_connections))
         .with_max_established_per_peer(Some(2))
 }

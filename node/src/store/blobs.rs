@@ -7,6 +7,7 @@ mod examine;
 mod hold;
 mod holding;
 pub(crate) mod read;
+mod rebuild;
 mod receive;
 mod remove;
 mod repair;
@@ -135,7 +136,9 @@ impl BlobStore {
         options.gc = Some(remover.clone().gc_config());
         let data = options.path.data_path.clone();
         settle::clear(&options.path.temp_path).map_err(|e| failed(e.to_string()))?;
-        let fs = FsStore::load_with_opts(root.join("blobs.db"), options).await;
+        let table = root.join("blobs.db");
+        rebuild::ensure(&table, &data).map_err(|e| failed(e.to_string()))?;
+        let fs = FsStore::load_with_opts(table, options).await;
         let fs = fs.map_err(|e| failed(e.to_string()))?;
         let known = fs.list().hashes().await.map_err(BlobError::store)?;
         settle::sweep_orphans(&data, &known).map_err(|e| failed(e.to_string()))?;

@@ -30,6 +30,8 @@ struct LessonPage<'a> {
     t: &'static Texts,
     page: &'a Page,
     card: Card,
+    /// What is not here yet does not come before the disk has space.
+    waits_for_space: bool,
     video: Option<Video>,
     captions: Vec<Track>,
     complete_percent: u8,
@@ -98,6 +100,7 @@ pub(crate) async fn show(
         t: texts,
         page: &page,
         card: Card::new(&state, texts),
+        waits_for_space: !state.complete && backend.status().blobs.disk_full,
         video: video(lesson),
         captions: captions(lesson, page.lang),
         complete_percent: complete_percent(lesson),

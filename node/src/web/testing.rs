@@ -99,6 +99,8 @@ pub(crate) struct World {
     pub(crate) no_key: bool,
     /// No byte of any file ever arrives.
     pub(crate) stalled: bool,
+    /// There is no space on the disk.
+    pub(crate) disk_full: bool,
     pub(crate) saved: Arc<Mutex<Vec<LearnerEvent>>>,
     pub(crate) rules: Vec<Selection>,
     pub(crate) choices: Arc<Mutex<Vec<Choice>>>,
@@ -242,7 +244,7 @@ impl Backend for World {
                 bytes: 1_400_000_000,
                 quota: None,
                 free: Some(12_000_000_000),
-                disk_full: false,
+                disk_full: self.disk_full,
             },
             peers: vec![PeerStatus {
                 peer_id: "12D3KooWNeighbour".to_owned(),

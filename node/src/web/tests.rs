@@ -169,6 +169,32 @@ async fn every_page_comes_in_every_language() {
 }
 
 #[tokio::test]
+async fn a_full_disk_is_said_where_somebody_waits_in_every_language() {
+    let world = World {
+        disk_full: true,
+        ..World::new()
+    };
+    let waiting = world.lessons.iter().filter(|view| !view.complete);
+    let waiting = waiting.map(|view| format!("/lesson/{}", view.lesson.id));
+    let waiting: Vec<String> = waiting.collect();
+    assert_eq!(waiting.len(), 2, "one arrives, one is not here at all");
+    for lang in Lang::ALL {
+        let full = lang.texts().get("status-disk-full").to_string();
+        let promise = lang.texts().get("lesson-waiting").to_string();
+        for path in waiting.iter().map(String::as_str).chain(["/", "/status"]) {
+            let page = world.get(&format!("{path}?lang={}", lang.tag())).await;
+            assert!(page.text().contains(&full), "{path} in {}", lang.tag());
+            assert!(
+                !page.text().contains(&promise),
+                "{path}: pressing play does not help"
+            );
+        }
+        let whole = world.get(&format!("{LESSON}?lang={}", lang.tag())).await;
+        assert!(!whole.text().contains(&full), "what is here is watched");
+    }
+}
+
+#[tokio::test]
 async fn the_lesson_page_has_player_captions_and_worksheet() {
     let page = World::new().get(&format!("{LESSON}?lang=sr")).await;
     let text = page.text();

@@ -1,8 +1,14 @@
-//! What a device keeps, with real nodes and real folders: choices, the hard quota, pins.
+//! What a device keeps and whom it takes it from, with real nodes and real folders: choices, the hard quota, pins, neighbours
+//! with bad manners.
 
+mod crowd;
 mod damage;
+mod disk_errors;
 mod full_disk;
+mod neighbour;
+mod rebuild;
 mod restart;
+mod sources;
 mod world;
 
 use std::{

@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    io::Write,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -44,16 +43,22 @@ pub(crate) fn id(name: &str) -> LessonId {
 impl World {
     /// Publishes one lesson for each name and size in bytes.
     pub(crate) fn publish(lessons: &[(&str, usize)]) -> World {
+        let lessons = lessons.iter();
+        let files = lessons.map(|(name, bytes)| (*name, "pdf", content(name, *bytes)));
+        World::publish_files(&files.collect::<Vec<_>>())
+    }
+
+    /// Publishes one lesson for each name, file extension and content.
+    pub(crate) fn publish_files(lessons: &[(&str, &str, Vec<u8>)]) -> World {
         let world = World {
             folder: tempfile::tempdir().expect("a temporary folder"),
         };
         let (from, workshop) = (world.path("from"), world.path("workshop"));
         fs::create_dir(&from).expect("a folder");
         let mut table = String::from("file,id,title,lang,grade,subject\n");
-        for (name, bytes) in lessons {
-            let mut file = fs::File::create(from.join(format!("{name}.pdf"))).expect("a file");
-            file.write_all(&content(name, *bytes)).expect("space");
-            table += &format!("{name}.pdf,{name},{name},en,1,art\n");
+        for (name, extension, bytes) in lessons {
+            fs::write(from.join(format!("{name}.{extension}")), bytes).expect("space");
+            table += &format!("{name}.{extension},{name},{name},en,1,art\n");
         }
         fs::write(from.join("lessons.csv"), table).expect("space");
         let [from, workshop, out] =

@@ -7,9 +7,10 @@ use crate::{
     desk::Cx,
     event::Event,
     ids::{Mono, NodeId, RequestId},
-    inventory::{FileIx, whole_groups},
-    io::{FetchFailure, Output},
+    inventory::{FileIx, Holding, whole_groups},
+    io::{FetchFailure, Held, Output},
     ledger::{FaultKind, PauseReason},
+    ranges::RangeSet,
     spread::Ask,
 };
 
@@ -161,7 +162,7 @@ impl Fetch {
             return;
         };
         let was_complete = self.inventory.file(flight.file).missing_bytes() == 0;
-        for range in held {
+        for range in held.iter().cloned() {
             self.gain(flight.file, range);
         }
         self.drop_flight(request);
@@ -170,6 +171,7 @@ impl Fetch {
             // What was cancelled on our side says nothing about the peer.
             Err(FetchFailure::LocalDisk(reason)) => {
                 self.disk_failed(cx, reason);
+                self.not_stored(cx, &flight, &held);
                 self.look_again(cx, flight.file);
             }
             Err(_) if flight.cancelled => {}
@@ -193,10 +195,12 @@ impl Fetch {
             .filter(|(_, flight)| late(flight))
             .map(|(id, flight)| (*id, flight.peer))
             .collect();
+        // A disk that refused a moment ago holds up what comes: that is nobody's fault.
+        let ours = self.paused_until > Mono::default() && self.paused_until.plus(limit) > now;
         for (request, peer) in stalled {
             self.cancel(cx, request);
             let account = cx.ledger.account(peer);
-            if !account.is_paused(now) {
+            if !ours && !account.is_paused(now) {
                 account.pause(now, PauseReason::Stalled);
                 cx.ledger.fault(cx.now, peer, FaultKind::Stalled);
             }
@@ -279,7 +283,7 @@ impl Fetch {
             .iter()
             .filter(|(_, flight)| flight.file == ix && !flight.cancelled);
         let lost = |flight: &Flight| match &file.holding {
-            crate::inventory::Holding::Partial(held) => held.covers(flight.rest()),
+            Holding::Partial(held) => held.covers(flight.rest()),
             _ => true,
         };
         let losers: Vec<RequestId> = of_file
@@ -356,7 +360,27 @@ impl Fetch {
         }
     }
 
-    /// Verified bytes were counted that did not reach the disk: the store says what it has.
+    /// Verified bytes were counted as held that did not reach the disk: but for `held`, all of the range is missing.
+    fn not_stored(&mut self, cx: &mut Cx<'_>, flight: &Flight, held: &[Range<u64>]) {
+        let file = self.inventory.file(flight.file);
+        let elsewhere = matches!(file.holding, Holding::Referenced);
+        if elsewhere || !file.is_known() || self.inventory.is_leaving(&file.hash) {
+            return;
+        }
+        let mut lost = RangeSet::default();
+        lost.insert(flight.range.clone());
+        held.iter().for_each(|range| lost.remove(range.clone()));
+        let mut kept = RangeSet::default();
+        kept.insert(0..file.length);
+        for range in file.missing().iter().chain(lost.iter()) {
+            kept.remove(range);
+        }
+        let hash = file.hash;
+        let kept = Held::Partial(kept.iter().collect());
+        self.blob_state(cx, hash, kept);
+    }
+
+    /// Other ranges may have lost bytes with it: the store says what it has.
     fn look_again(&mut self, cx: &mut Cx<'_>, ix: FileIx) {
         let file = self.inventory.file(ix);
         let (hash, length) = (file.hash, file.length);

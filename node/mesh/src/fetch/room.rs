@@ -216,7 +216,11 @@ impl Fetch {
 
     /// Everything that is or may come to be on the disk.
     pub(super) fn planned(&self) -> u64 {
-        self.inventory.used() + self.reserved + self.inventory.leaving_bytes() + self.late_bytes()
+        // Damaged bytes of begun files are held as well as missing, and lie on the disk once.
+        let active = self.active.keys();
+        let twice: u64 = active.map(|ix| self.inventory.file(*ix).damaged).sum();
+        let all = self.inventory.used() + self.reserved - twice;
+        all + self.inventory.leaving_bytes() + self.late_bytes()
     }
 
     /// Bytes that lack for all of this file to fit.
@@ -267,7 +271,13 @@ impl Fetch {
                 late.entry(flight.file).or_default().insert(range);
             }
         }
-        late.values().map(RangeSet::total).sum()
+        // Damaged bytes count as held already.
+        let late = late.iter();
+        late.map(|(ix, late)| {
+            late.total()
+                .saturating_sub(self.inventory.file(*ix).damaged)
+        })
+        .sum()
     }
 
     /// For whose sake this file is fetched; `None` when nothing may give way to it.

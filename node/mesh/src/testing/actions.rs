@@ -6,8 +6,8 @@ use pishtar_catalog::BlobHash;
 
 use super::{At, Fault, PROGRESS_BYTES, Pending, World};
 use crate::{
-    Ask, ExchangeStats, FetchFailure, Give, Held, Input, MetaAnswer, MetaAsk, MetaFailure, NodeId,
-    Output, RequestId, Source,
+    Ask, ExchangeStats, FetchFailure, Give, Held, HoldingsFailure, Input, MetaAnswer, MetaAsk,
+    MetaFailure, NodeId, Output, RequestId, Source,
     config::{GROUP_BYTES, MAX_BATCH_BYTES, MAX_BATCH_FILES, SMALL_FILE_BYTES},
     wire::HoldingsQuery,
 };
@@ -181,7 +181,7 @@ impl World {
             }
             Some(_) => {}
             None => {
-                let result = Err("the connection went away".to_owned());
+                let result = Err(HoldingsFailure::NoAnswer);
                 self.later(
                     self.link.delay,
                     at,

@@ -5,7 +5,7 @@ use std::{
     io,
     ops::Range,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, StreamExt};
@@ -31,6 +31,14 @@ pub(super) const WRITE_BYTES: usize = 128 * 1024;
 
 /// What the core counts as held may wait for the disk this long.
 const WRITING: Duration = Duration::from_secs(2);
+
+/// The last places, as a part of all, are for peers that have none, and not for those that were too slow lately; of the others
+/// these get one.
+const RESERVE: usize = 4;
+/// How long one that was too slow counts as that.
+const SLOWNESS: Duration = Duration::from_secs(60);
+/// Slow peers remembered; more of them than there are places change nothing.
+const MAX_SLOW: usize = 1_024;
 
 /// How much a node provides at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +70,8 @@ pub struct Provider {
     limits: ProviderLimits,
     total: Arc<Semaphore>,
     per_peer: Mutex<BTreeMap<NodeId, Arc<Semaphore>>>,
+    /// Peers that took what they asked for too slowly, and when.
+    slow: Mutex<BTreeMap<NodeId, Instant>>,
     throttle: Throttle,
 }
 
@@ -111,6 +121,7 @@ impl Provider {
             limits,
             total: Arc::new(Semaphore::new(limits.total)),
             per_peer: Mutex::default(),
+            slow: Mutex::default(),
             throttle: Throttle::new(limits.bytes_per_second),
         }
     }
@@ -129,17 +140,21 @@ impl Provider {
         stream: S,
         peer: NodeId,
     ) -> io::Result<()> {
-        let mut stream = Idle::new(stream, SERVING_IDLE);
+        let mut stream = Idle::new(stream, SERVING_IDLE).steady();
         match read_request(&mut stream).await? {
             Asked::Range(ask, request) => match self.decide(peer, ask, &request).await {
                 Ok(_turn) => {
                     stream.write_all(&[BlobStatus::Ok.to_byte()]).await?;
                     let playback = ask == Ask::Playback;
-                    self.send(&mut stream, peer, &request, playback).await?;
+                    let sent = self.send(&mut stream, peer, &request, playback).await;
+                    sent.inspect_err(|error| self.note_slow(peer, error))?;
                 }
                 Err(refusal) => stream.write_all(&refusal.to_bytes()).await?,
             },
-            Asked::Files(hashes) => self.serve_files(&mut stream, peer, hashes).await?,
+            Asked::Files(hashes) => {
+                let sent = self.serve_files(&mut stream, peer, hashes).await;
+                sent.inspect_err(|error| self.note_slow(peer, error))?;
+            }
             Asked::Other => stream.write_all(&[BlobStatus::Denied.to_byte()]).await?,
         }
         stream.close().await
@@ -161,7 +176,10 @@ impl Provider {
         }
     }
 
+    /// A place for one range; `None` when the peer has its share, or when only the reserve is left and not for it. So neither
+    /// one that asks for much nor many that take it slowly keep others out.
     pub(super) fn turn(&self, peer: NodeId) -> Option<Turn> {
+        let scarce = self.total.available_permits() <= self.limits.total / RESERVE;
         let of_peer = {
             let mut per_peer = self.per_peer.lock().unwrap_or_else(PoisonError::into_inner);
             // A peer that is not being served needs no semaphore: all of its permits are free.
@@ -170,10 +188,28 @@ impl Provider {
             free.or_insert_with(|| Arc::new(Semaphore::new(self.limits.per_peer)))
                 .clone()
         };
+        let has_one = of_peer.available_permits() < self.limits.per_peer;
+        let reserved = scarce && has_one;
+        if reserved || ((scarce || has_one) && self.was_slow(peer)) {
+            return None;
+        }
         Some(Turn {
             _of_peer: of_peer.try_acquire_owned().ok()?,
             _of_all: self.total.clone().try_acquire_owned().ok()?,
         })
+    }
+
+    fn note_slow(&self, peer: NodeId, error: &io::Error) {
+        let mut slow = self.slow.lock().unwrap_or_else(PoisonError::into_inner);
+        slow.retain(|_, at| at.elapsed() < SLOWNESS);
+        if error.kind() == io::ErrorKind::TimedOut && slow.len() < MAX_SLOW {
+            slow.insert(peer, Instant::now());
+        }
+    }
+
+    fn was_slow(&self, peer: NodeId) -> bool {
+        let slow = self.slow.lock().unwrap_or_else(PoisonError::into_inner);
+        slow.get(&peer).is_some_and(|at| at.elapsed() < SLOWNESS)
     }
 
     async fn send<S: AsyncWrite + Unpin>(

@@ -29,17 +29,17 @@ async fn store(folder: &Path, blob: Option<&[u8]>) -> BlobStore {
 }
 
 /// A provider of one blob and a getter without anything.
-struct World {
-    provider: Arc<Provider>,
+pub(super) struct World {
+    pub(super) provider: Arc<Provider>,
     tables: Arc<Tables>,
     getter: BlobStore,
     blob: Vec<u8>,
-    hash: BlobHash,
+    pub(super) hash: BlobHash,
     _folders: [TempDir; 2],
 }
 
 impl World {
-    async fn new(limits: ProviderLimits) -> World {
+    pub(super) async fn new(limits: ProviderLimits) -> World {
         let folders = [(); 2].map(|()| tempfile::tempdir().expect("a temporary folder"));
         let blob = sample(1_000_000);
         let hash = BlobHash::of(&blob);
@@ -112,7 +112,7 @@ fn asked(request: &Request) -> Vec<u8> {
     postcard::to_extend(request, vec![Ask::Any.to_byte()]).expect("plain data")
 }
 
-fn get_request(ranges: bao_tree::ChunkRanges, hash: BlobHash) -> Vec<u8> {
+pub(super) fn get_request(ranges: bao_tree::ChunkRanges, hash: BlobHash) -> Vec<u8> {
     let get = GetRequest::blob_ranges(Hash::from_bytes(hash.0), ranges);
     asked(&Request::Get(get))
 }

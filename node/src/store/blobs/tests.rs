@@ -44,7 +44,7 @@ impl World {
 }
 
 /// What an honest provider sends for a range.
-fn bao(bytes: &[u8], range: Range<u64>) -> Vec<u8> {
+pub(super) fn bao(bytes: &[u8], range: Range<u64>) -> Vec<u8> {
     use bao_tree::io::{outboard::PreOrderMemOutboard, sync::encode_ranges_validated};
     let outboard = PreOrderMemOutboard::create(bytes, bao_tree::BlockSize::from_chunk_log(4));
     let ranges = round_up_to_chunks(&bao_tree::ByteRanges::from(range));
@@ -53,7 +53,12 @@ fn bao(bytes: &[u8], range: Range<u64>) -> Vec<u8> {
     encoded
 }
 
-async fn receive(store: &BlobStore, bytes: &[u8], range: Range<u64>, stream: Vec<u8>) -> Received {
+pub(super) async fn receive(
+    store: &BlobStore,
+    bytes: &[u8],
+    range: Range<u64>,
+    stream: Vec<u8>,
+) -> Received {
     let (hash, length) = (BlobHash::of(bytes), bytes.len() as u64);
     let mut stream = Cursor::new(stream);
     store

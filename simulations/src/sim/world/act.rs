@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use pishtar_catalog::BlobHash;
 use pishtar_mesh::{
-    FetchFailure, Give, Held, Input, MetaAnswer, MetaAsk, MetaFailure, Output, RequestId, Source,
+    FetchFailure, Give, Held, HoldingsFailure, Input, MetaAnswer, MetaAsk, MetaFailure, Output,
+    RequestId, Source,
 };
 
 use super::{
@@ -217,7 +218,7 @@ impl World {
         query: pishtar_mesh::wire::HoldingsQuery,
     ) {
         let Some(via) = self.via(at, other) else {
-            let result = Err("the connection went away".to_owned());
+            let result = Err(HoldingsFailure::NoAnswer);
             self.later_input(LOOK, at, Input::HoldingsArrived { request, result });
             return;
         };
