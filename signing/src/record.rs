@@ -29,7 +29,9 @@ pub use self::collection::{
     CollectionKey, CollectionKeys, CollectionSecret, EarlierAck, EarlierError, MAX_EARLIER,
     SealKey, SealSecret, SecretError,
 };
-pub use self::seal::{LogSigner, OpenError, Opened, Recipients, SealError, Slot, capacity, seal};
+pub use self::seal::{
+    LogSigner, OpenError, Opened, Opener, Recipients, SealError, Slot, capacity, seal,
+};
 
 const VERSION: u8 = 1;
 const HEADER_BYTES: usize = 50;

@@ -230,6 +230,69 @@ pub enum OpenError {
     Device,
 }
 
+/// Opens many records. Those of one log that come one after the other carry the same statement of the device, word for
+/// word: it is verified once for all of them.
+#[derive(Debug)]
+pub struct Opener<'s> {
+    slot: Slot,
+    secret: &'s SealSecret,
+    /// The statement that was verified last.
+    proven: Option<Binding>,
+}
+
+/// A device's statement that a log is its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Binding {
+    log_key: LogKey,
+    device: [u8; 32],
+    signature: [u8; SIGNATURE_BYTES],
+}
+
+impl Binding {
+    fn verify(&self) -> Result<(), OpenError> {
+        let signature = Signature::from_bytes(&self.signature);
+        VerifyingKey::from_bytes(&self.device)
+            .and_then(|key| key.verify_strict(&binding_message(&self.log_key), &signature))
+            .map_err(|_| OpenError::Device)
+    }
+}
+
+impl<'s> Opener<'s> {
+    /// With the secret of one of the slots.
+    pub fn new(slot: Slot, secret: &'s SealSecret) -> Self {
+        Self {
+            slot,
+            secret,
+            proven: None,
+        }
+    }
+
+    /// Opens one record.
+    ///
+    /// # Errors
+    /// As [`Record::open`].
+    pub fn open(&mut self, record: &Record) -> Result<Opened, OpenError> {
+        let payload = record.decrypt(self.slot, self.secret)?;
+        let binding = Binding {
+            log_key: record.header.log_key,
+            device: array(&payload[..32]),
+            signature: array(&payload[32..96]),
+        };
+        if self.proven != Some(binding) {
+            binding.verify()?;
+            self.proven = Some(binding);
+        }
+        let length = usize::from(u16::from_be_bytes(array(&payload[96..98])));
+        let events = payload
+            .get(INNER_BYTES..INNER_BYTES + length)
+            .ok_or(OpenError::Payload)?;
+        Ok(Opened {
+            device: binding.device,
+            events: events.to_vec(),
+        })
+    }
+}
+
 impl Record {
     /// Opens the record with the secret of one of its slots.
     ///
@@ -237,6 +300,11 @@ impl Record {
     /// [`OpenError::NotForUs`] for another recipient's record; the other two for one that a faulty or
     /// hostile device made.
     pub fn open(&self, slot: Slot, secret: &SealSecret) -> Result<Opened, OpenError> {
+        Opener::new(slot, secret).open(self)
+    }
+
+    /// The payload in the clear, not looked at yet.
+    fn decrypt(&self, slot: Slot, secret: &SealSecret) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let header = &self.bytes[..HEADER_BYTES];
         let content_key = self.open_slot(slot, secret)?;
         let end = self.bytes.len() - SIGNATURE_BYTES - TAG_BYTES;
@@ -250,20 +318,7 @@ impl Record {
                 &tag,
             )
             .map_err(|_| OpenError::Payload)?;
-
-        let device: [u8; 32] = array(&payload[..32]);
-        let binding = Signature::from_bytes(&array(&payload[32..96]));
-        VerifyingKey::from_bytes(&device)
-            .and_then(|key| key.verify_strict(&binding_message(&self.header.log_key), &binding))
-            .map_err(|_| OpenError::Device)?;
-        let length = usize::from(u16::from_be_bytes(array(&payload[96..98])));
-        let events = payload
-            .get(INNER_BYTES..INNER_BYTES + length)
-            .ok_or(OpenError::Payload)?;
-        Ok(Opened {
-            device,
-            events: events.to_vec(),
-        })
+        Ok(payload)
     }
 
     fn open_slot(&self, slot: Slot, secret: &SealSecret) -> Result<Zeroizing<[u8; 32]>, OpenError> {
@@ -281,5 +336,47 @@ impl Record {
         .map_err(|_| OpenError::NotForUs)?;
         let content_key = Zeroizing::new(content_key);
         Ok(Zeroizing::new(array(&content_key)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
+
+    use super::*;
+    use crate::record::CollectionSecret;
+
+    /// A statement that was verified vouches for its very own bytes and for nothing else.
+    #[test]
+    fn an_opener_believes_no_other_word_of_a_log_that_it_knows() {
+        let mut rng = ChaCha20Rng::from_seed([42; 32]);
+        let ministry = CollectionSecret::generate(4, &mut rng);
+        let to = Recipients {
+            ministry: ministry.public(),
+            school: None,
+        };
+        let [honest, other] = [[1; 32], [9; 32]].map(|device| {
+            let device = SigningKey::from_bytes(&device);
+            LogSigner::new(&device, &[2; 32])
+        });
+        let thief = LogSigner {
+            device_key: other.device_key,
+            ..honest.clone()
+        };
+        let liar = LogSigner {
+            binding: [7; 64],
+            ..honest.clone()
+        };
+        let mut opener = Opener::new(Slot::Ministry, ministry.seal_secret());
+        let mut open = |signer: &LogSigner, sequence| {
+            let record = seal(b"x", signer, sequence, 1, &to, &mut rng).unwrap();
+            opener.open(&record).map(|opened| opened.device)
+        };
+        assert_eq!(open(&honest, 1), Ok(honest.device_key));
+        assert_eq!(open(&honest, 2), Ok(honest.device_key));
+        assert_eq!(open(&thief, 3), Err(OpenError::Device));
+        assert_eq!(open(&liar, 4), Err(OpenError::Device));
+        assert_eq!(open(&other, 5), Ok(other.device_key));
+        assert_eq!(open(&honest, 6), Ok(honest.device_key));
     }
 }
