@@ -48,8 +48,8 @@ pub use event_log::EventLog;
 pub use open_file::OpenFile;
 pub(crate) use school::RulesTold;
 use status::{
-    BlobCounts, CatalogStatus, ClockStatus, EventRow, FileRow, LessonCounts, LessonRow, PeerStatus,
-    Status, Why,
+    BlobCounts, CatalogStatus, ClockStatus, EventRow, FileRow, FreshnessWord, LessonCounts,
+    LessonRow, PeerStatus, Status, Why,
 };
 
 /// Faults shown for one neighbour; the mesh keeps no more than these either.
@@ -234,6 +234,12 @@ impl Handle {
             (time, catalogs, lessons, blobs)
         };
         let (revoked_publishers, revoked) = publishers::revoked(&shared.mesh());
+        let peers = self.peers();
+        let mut catalogs: Vec<CatalogStatus> = catalogs;
+        let in_company = peers.iter().any(|peer| peer.connected);
+        for row in &mut catalogs {
+            row.no_fresh_source = in_company && row.freshness == FreshnessWord::Stale;
+        }
         Status {
             revoked_publishers,
             revoked,
@@ -250,7 +256,7 @@ impl Handle {
             catalogs,
             lessons,
             blobs,
-            peers: self.peers(),
+            peers,
             records: shared.records.counts(),
             uptime_s: now.mono.0.as_secs(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
