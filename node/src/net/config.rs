@@ -44,6 +44,9 @@ pub struct Limits {
     /// Connections at once (default 256). Lower: a large school splits into islands that reach each
     /// other over others. Higher: memory, some 200 KiB per busy connection.
     pub max_connections: u32,
+    /// Connections of one machine, however many ids it takes on (default 64). Lower: a class behind one address finds no
+    /// room. Higher: a few machines take all room.
+    pub max_connections_per_machine: u32,
     /// Inbound streams one peer may have open (default 32). Lower: a fast peer cannot keep enough
     /// ranges in flight. Higher: one peer can hold more of our tasks.
     pub max_inbound_streams_per_peer: usize,
@@ -55,6 +58,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             max_connections: 256,
+            max_connections_per_machine: 64,
             max_inbound_streams_per_peer: 32,
             max_resident_bytes: 512 * 1024 * 1024,
         }

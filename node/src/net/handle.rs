@@ -225,7 +225,7 @@ impl Shared {
 }
 
 /// See [`NetHandle::host_of`].
-fn host(address: &Multiaddr) -> Option<IpAddr> {
+pub(super) fn host(address: &Multiaddr) -> Option<IpAddr> {
     let ip = address.iter().find_map(|part| match part {
         multiaddr::Protocol::Ip4(ip) => Some(IpAddr::V4(ip)),
         multiaddr::Protocol::Ip6(ip) => Some(ip.to_canonical()),

@@ -16,6 +16,7 @@ mod handle;
 mod hints;
 pub mod holdings;
 pub mod ids;
+mod machines;
 pub mod meta;
 mod muxer;
 mod protocol;

@@ -29,7 +29,7 @@ use super::{
     dials::{Dials, Target},
     discovery::{Announcement, Discovery, Sighting},
     handle::{Command, Shared},
-    hints, ids,
+    hints, ids, machines,
     streams::{self, InboundStream, OpenRequest},
     transport,
 };
@@ -44,6 +44,7 @@ const MAX_PING_FAILURES: u32 = 2;
 #[derive(NetworkBehaviour)]
 struct Behaviour {
     connections: connection_limits::Behaviour,
+    machines: machines::Behaviour,
     memory: memory_connection_limits::Behaviour,
     identify: identify::Behaviour,
     ping: ping::Behaviour,
@@ -109,6 +110,7 @@ fn build(config: &NetConfig) -> Result<Swarm<Behaviour>, NetError> {
     let transport = transport::build(pair, &config.tag, max_streams).map_err(|e| setup(&e))?;
     let behaviour = Behaviour {
         connections: connection_limits::Behaviour::new(connection_limits_of(&config.limits)),
+        machines: machines::Behaviour::new(config.limits.max_connections_per_machine),
         memory: memory_connection_limits::Behaviour::with_max_bytes(
             config.limits.max_resident_bytes,
         ),
