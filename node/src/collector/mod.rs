@@ -8,6 +8,7 @@
 //!
 //! Nothing is acknowledged before it is in the sinks, and nothing is in a sink twice.
 
+mod about;
 mod cli;
 mod content;
 mod couriers;
@@ -41,6 +42,7 @@ use pishtar_signing::{
 use thiserror::Error;
 
 pub use self::{
+    about::{AboutError, about},
     cli::{CollectArgs, ProgressCommand, collect, progress},
     couriers::{Pauses, SinkStatus, Teller},
     delta::{CountedRecord, Delta, ProgressDelta},

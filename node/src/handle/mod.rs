@@ -24,7 +24,7 @@ use crate::{
         settings::Settings,
     },
     net::{NetHandle, ids},
-    people::{People, PeopleError, PeopleRequest, accounts::Accounts},
+    people::{People, PeopleError, PeopleRequest, accounts::Accounts, add_sign_in},
     search::Search,
     store::{
         blobs::BlobStore,
@@ -183,7 +183,12 @@ impl Handle {
         request: PeopleRequest,
     ) -> Result<serde_json::Value, PeopleError> {
         let now = self.shared.clock.now().wall;
-        self.shared.people.answer(request, now).await
+        let exports = matches!(request, PeopleRequest::Export { .. });
+        let mut answer = self.shared.people.answer(request, now).await?;
+        if exports {
+            add_sign_in(&mut answer, &self.shared.accounts);
+        }
+        Ok(answer)
     }
 
     /// Who may sign in on this node's pages.
