@@ -3,8 +3,8 @@
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit, Nonce, Tag, aead::AeadInOut};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use hpke::{
-    Deserializable, Kem, OpModeR, OpModeS, Serializable, aead::ChaCha20Poly1305 as HpkeChaCha,
-    kdf::HkdfSha256, kem::X25519HkdfSha256, single_shot_open, single_shot_seal_with_rng,
+    Deserializable, Kem, OpModeS, Serializable, aead::ChaCha20Poly1305 as HpkeChaCha,
+    kdf::HkdfSha256, kem::X25519HkdfSha256, single_shot_seal_with_rng,
 };
 use rand_core::CryptoRng;
 use thiserror::Error;
@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{
     CollectionKey, HEADER_BYTES, Header, LogKey, Record, SIGNATURE_BYTES, SLOT_BYTES, SealKey,
-    SealSecret, SizeClass, TAG_BYTES, array, signed_message,
+    SealSecret, SizeClass, TAG_BYTES, array, receive::Receiver, signed_message,
 };
 
 /// Inside the seal, before the events: device key, its signature over the log key, length of the events.
@@ -233,9 +233,9 @@ pub enum OpenError {
 /// Opens many records. Those of one log that come one after the other carry the same statement of the device, word for
 /// word: it is verified once for all of them.
 #[derive(Debug)]
-pub struct Opener<'s> {
+pub struct Opener {
     slot: Slot,
-    secret: &'s SealSecret,
+    receiver: Receiver,
     /// The statement that was verified last.
     proven: Option<Binding>,
 }
@@ -257,12 +257,12 @@ impl Binding {
     }
 }
 
-impl<'s> Opener<'s> {
+impl Opener {
     /// With the secret of one of the slots.
-    pub fn new(slot: Slot, secret: &'s SealSecret) -> Self {
+    pub fn new(slot: Slot, secret: &SealSecret) -> Self {
         Self {
             slot,
-            secret,
+            receiver: Receiver::new(secret, slot.info()),
             proven: None,
         }
     }
@@ -272,7 +272,7 @@ impl<'s> Opener<'s> {
     /// # Errors
     /// As [`Record::open`].
     pub fn open(&mut self, record: &Record) -> Result<Opened, OpenError> {
-        let payload = record.decrypt(self.slot, self.secret)?;
+        let payload = self.decrypt(&record.bytes)?;
         let binding = Binding {
             log_key: record.header.log_key,
             device: array(&payload[..32]),
@@ -291,25 +291,18 @@ impl<'s> Opener<'s> {
             events: events.to_vec(),
         })
     }
-}
-
-impl Record {
-    /// Opens the record with the secret of one of its slots.
-    ///
-    /// # Errors
-    /// [`OpenError::NotForUs`] for another recipient's record; the other two for one that a faulty or
-    /// hostile device made.
-    pub fn open(&self, slot: Slot, secret: &SealSecret) -> Result<Opened, OpenError> {
-        Opener::new(slot, secret).open(self)
-    }
 
     /// The payload in the clear, not looked at yet.
-    fn decrypt(&self, slot: Slot, secret: &SealSecret) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-        let header = &self.bytes[..HEADER_BYTES];
-        let content_key = self.open_slot(slot, secret)?;
-        let end = self.bytes.len() - SIGNATURE_BYTES - TAG_BYTES;
-        let mut payload = Zeroizing::new(self.bytes[PAYLOAD_AT..end].to_vec());
-        let tag = Tag::from(array::<TAG_BYTES>(&self.bytes[end..end + TAG_BYTES]));
+    fn decrypt(&self, bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        let header = &bytes[..HEADER_BYTES];
+        let (encapsulated, sealed) =
+            bytes[self.slot.at()..self.slot.at() + SLOT_BYTES].split_at(32);
+        let content_key = self.receiver.open(&array(encapsulated), sealed, header);
+        let content_key = content_key.ok_or(OpenError::NotForUs)?;
+        let content_key = Zeroizing::new(array::<32>(&content_key));
+        let end = bytes.len() - SIGNATURE_BYTES - TAG_BYTES;
+        let mut payload = Zeroizing::new(bytes[PAYLOAD_AT..end].to_vec());
+        let tag = Tag::from(array::<TAG_BYTES>(&bytes[end..end + TAG_BYTES]));
         ChaCha20Poly1305::new((&*content_key).into())
             .decrypt_inout_detached(
                 &Nonce::default(),
@@ -320,22 +313,16 @@ impl Record {
             .map_err(|_| OpenError::Payload)?;
         Ok(payload)
     }
+}
 
-    fn open_slot(&self, slot: Slot, secret: &SealSecret) -> Result<Zeroizing<[u8; 32]>, OpenError> {
-        let (encapsulated, sealed) = self.bytes[slot.at()..slot.at() + SLOT_BYTES].split_at(32);
-        let encapsulated = <X25519HkdfSha256 as Kem>::EncappedKey::from_bytes(encapsulated)
-            .map_err(|_| OpenError::NotForUs)?;
-        let content_key = single_shot_open::<HpkeChaCha, HkdfSha256, X25519HkdfSha256>(
-            &OpModeR::Base,
-            &secret.hpke(),
-            &encapsulated,
-            slot.info(),
-            sealed,
-            &self.bytes[..HEADER_BYTES],
-        )
-        .map_err(|_| OpenError::NotForUs)?;
-        let content_key = Zeroizing::new(content_key);
-        Ok(Zeroizing::new(array(&content_key)))
+impl Record {
+    /// Opens the record with the secret of one of its slots.
+    ///
+    /// # Errors
+    /// [`OpenError::NotForUs`] for another recipient's record; the other two for one that a faulty or
+    /// hostile device made.
+    pub fn open(&self, slot: Slot, secret: &SealSecret) -> Result<Opened, OpenError> {
+        Opener::new(slot, secret).open(self)
     }
 }
 
