@@ -115,6 +115,7 @@ status-catalog-none = No catalogue yet. It comes from the first neighbour, stick
 status-version = Version { $version }
 status-fresh = Up to date
 status-stale = Works; news may be waiting
+status-no-fresh-source = No device nearby gives a newer one.
 status-age-unknown = Works; its age is not known
 status-clock-wrong = The clock of this device seems wrong: it says { $date }. Lessons work all the same; only their age cannot be told. Set date and time in the settings of the device.
 publisher-ministry = Ministry of Education

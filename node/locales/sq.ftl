@@ -115,6 +115,7 @@ status-catalog-none = Ende s’ka katalog. Ai vjen nga fqinji, USB-ja ose dosja 
 status-version = Versioni { $version }
 status-fresh = I përditësuar
 status-stale = Punon; mund të ketë të reja
+status-no-fresh-source = Asnjë pajisje afër nuk jep një më të re.
 status-age-unknown = Punon; vjetërsia nuk dihet
 status-clock-wrong = Ora e kësaj pajisjeje duket e gabuar: tregon { $date }. Mësimet punojnë njësoj; vetëm vjetërsia e tyre nuk dihet. Vendosni datën dhe orën te cilësimet e pajisjes.
 publisher-ministry = Ministria e Arsimit

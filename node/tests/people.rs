@@ -11,7 +11,10 @@ use std::{
 use pishtar::{
     engine::{self, Node, NodeOptions},
     handle::Handle,
-    people::LearnerView,
+    people::{
+        LearnerView,
+        accounts::{AccountId, SecretKind},
+    },
 };
 use pishtar_mesh::{
     learner::{Attempt, LearnerEvent, LearnerId, LessonRef, What},
@@ -431,6 +434,17 @@ async fn assigned_lessons_are_fetched(school: &Node) {
 /// Forgotten at school and, as soon as the word is there, at the ministry.
 async fn forgotten(world: &World, learner: &LearnerId, school: &Node) {
     let data = world.text("school");
+    let account = AccountId::new(learner.as_str());
+    let accounts = school.handle().accounts();
+    let set = accounts.set_learner_secret(&account, SecretKind::Pin, "4711");
+    set.await.expect("space");
+    let export = beside(&["school", "export", "--data", &data, learner.as_str()]).await;
+    assert!(export.contains("\"Pin\""), "{export}");
+    let login = "zoran.sabani@nxenes.example";
+    let held = ministry_holds(world, login).await.expect("he is known");
+    for word in ["Ramize", "+38349333444", "Prishtinë", "shkolla-1", LESSON] {
+        assert!(held.contains(word), "{word} is missing in {held}");
+    }
     beside(&[
         "school",
         "erase",
@@ -444,11 +458,44 @@ async fn forgotten(world: &World, learner: &LearnerId, school: &Node) {
     for _ in 0..20 {
         world.collect().await;
         if !world.counted().await.contains(LESSON) {
+            assert_eq!(ministry_holds(world, login).await, None);
+            let held = ministry_holds(world, learner.as_str())
+                .await
+                .expect("an id");
+            assert!(
+                !held.contains(LESSON) && held.contains("\"erased\": true"),
+                "{held}"
+            );
+            until("the account to be gone", || {
+                accounts.account(&account).is_none()
+            })
+            .await;
             return;
         }
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
     panic!("the ministry did not forget");
+}
+
+/// What the collector holds on a learner, by login or id; `None` when it knows no such learner.
+async fn ministry_holds(world: &World, learner: &str) -> Option<String> {
+    let words = [
+        "progress",
+        "learner",
+        "--data",
+        &world.text("collector"),
+        learner,
+    ];
+    let words = words.map(str::to_owned);
+    let run = move || {
+        let output = Command::new(env!("CARGO_BIN_EXE_pishtar"))
+            .args(words)
+            .output();
+        let output = output.expect("the program runs");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        output.status.success().then_some(said)
+    };
+    tokio::task::spawn_blocking(run).await.expect("it runs")
 }
 
 /// Whether any file below the folder holds these bytes.

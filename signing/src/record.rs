@@ -16,7 +16,9 @@
 //! carrier sees no stable id. A record without a known school has a slot sealed to a throw-away key, and
 //! looks like any other.
 
+mod batch;
 mod collection;
+mod receive;
 mod seal;
 
 use std::fmt;
@@ -29,13 +31,18 @@ pub use self::collection::{
     CollectionKey, CollectionKeys, CollectionSecret, EarlierAck, EarlierError, MAX_EARLIER,
     SealKey, SealSecret, SecretError,
 };
-pub use self::seal::{LogSigner, OpenError, Opened, Recipients, SealError, Slot, capacity, seal};
+pub use self::seal::{
+    LogSigner, OpenError, Opened, Opener, Recipients, SealError, Slot, capacity, seal,
+};
 
 const VERSION: u8 = 1;
 const HEADER_BYTES: usize = 50;
 const SLOT_BYTES: usize = 80;
 const TAG_BYTES: usize = 16;
 const SIGNATURE_BYTES: usize = 64;
+
+/// Before what a log key signs.
+const SIGNED_DOMAIN: &[u8] = b"pishtar record 1\n";
 
 /// Longest record in bytes.
 pub const MAX_RECORD_BYTES: usize = SizeClass::Large.bytes();
@@ -217,7 +224,7 @@ fn parse_header(bytes: &[u8]) -> Result<Header, RecordError> {
 
 /// What the log key signs: a domain, so that no other signature of the key can pass for a record's.
 fn signed_message(body: &[u8]) -> Vec<u8> {
-    [b"pishtar record 1\n".as_slice(), body].concat()
+    [SIGNED_DOMAIN, body].concat()
 }
 
 /// A fixed-size copy of a slice whose length the caller has fixed.

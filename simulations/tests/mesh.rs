@@ -4,8 +4,14 @@
 
 #[path = "mesh/canary.rs"]
 mod canary;
+#[path = "mesh/flood.rs"]
+mod flood;
+#[path = "mesh/lan.rs"]
+mod lan;
 #[path = "mesh/playing.rs"]
 mod playing;
+#[path = "mesh/stores.rs"]
+mod stores;
 
 use std::{
     fs,

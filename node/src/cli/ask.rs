@@ -218,6 +218,9 @@ fn checked(catalog: &CatalogStatus) -> String {
     };
     match catalog.freshness {
         FreshnessWord::Fresh => words,
+        FreshnessWord::Stale if catalog.no_fresh_source => {
+            format!("{words}, a newer one is due and no neighbour gives one: no fresh source")
+        }
         FreshnessWord::Stale => format!("{words}, a newer one is due"),
         FreshnessWord::Unknown => format!("{words}; whether a newer one is due cannot be told"),
     }

@@ -12,7 +12,7 @@ use libp2p::Multiaddr;
 use pishtar_mesh::people::Domain;
 
 use super::{
-    CollectorOptions, Credentials, Guide, SinkSpec, Target,
+    CollectorOptions, Credentials, Guide, SinkSpec, Target, about,
     couriers::thousands,
     export::{ExportFormat, export, open_state},
     run::{Plan, Round, RunError, Worker, unix_now},
@@ -136,6 +136,14 @@ pub enum ProgressCommand {
         /// The folder that `pishtar ministry publish` writes: lessons' names
         #[arg(long, value_name = "DIR")]
         catalogue: Option<PathBuf>,
+    },
+    /// Show everything that is held on one learner, as JSON
+    Learner {
+        /// The collector's folder
+        #[arg(long, value_name = "D")]
+        data: PathBuf,
+        /// The learner's login, or the id that the school's export names
+        learner: String,
     },
     /// Show what sinks refused for good
     Refused {
@@ -276,6 +284,9 @@ pub fn progress(command: ProgressCommand) -> anyhow::Result<()> {
                 "{rows} rows (learner and lesson) written to {}",
                 out.display()
             );
+        }
+        ProgressCommand::Learner { data, learner } => {
+            println!("{:#}", about(&data, &learner)?);
         }
         ProgressCommand::Refused { data, retry } => refused(&data, retry)?,
     }

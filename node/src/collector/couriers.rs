@@ -89,6 +89,14 @@ impl Notices {
         self.changed.notify_all();
     }
 
+    /// The sink of this queue holds all before this number.
+    fn pass(&self, id: u32, head: u64) {
+        self.change(|board| {
+            let passed = board.passed.entry(id).or_default();
+            *passed = head.max(*passed);
+        });
+    }
+
     /// Waits until every sink has all that there is or is in trouble, at most `patience`.
     pub(super) fn settle(&self, patience: Duration) {
         self.change(|board| board.wakes += 1);
@@ -318,19 +326,19 @@ impl Courier {
         let name = sink.name();
         let waiting = self.state.waiting(&name, max_items, max_bytes);
         let waiting = waiting.map_err(state)?;
+        let (id, passed) = (row.id, waiting.head);
         if waiting.items.is_empty() {
+            // The last items may have been erased: nothing before the head waits any more.
+            self.notices.pass(id, passed);
             return Ok(Stepped::Idle);
         }
         let written = sink.write(waiting.mark, &waiting.items)?;
-        let first = waiting.last + 1 - waiting.items.len() as u64;
         let refused: Vec<(u64, String)> = written
             .refused
             .into_iter()
-            .map(|(at, reason)| (first + at as u64, reason))
+            .map(|(at, reason)| (waiting.numbers[at], reason))
             .collect();
-        let sent = self
-            .state
-            .sent(row.id, waiting.last, written.mark, &refused);
+        let sent = self.state.sent(id, passed, written.mark, &refused);
         sent.map_err(state)?;
         if let Some((_, reason)) = refused.first() {
             (self.tell)(&format!(
@@ -339,10 +347,7 @@ impl Courier {
                 row.feed.noun()
             ));
         }
-        let (id, passed) = (row.id, waiting.last + 1);
-        self.notices.change(|board| {
-            board.passed.insert(id, passed);
-        });
+        self.notices.pass(id, passed);
         Ok(Stepped::Sent)
     }
 

@@ -142,7 +142,7 @@ impl State {
             if let Some(names) = &mut changes.names {
                 names.retry_pending(&mut effects)?;
             }
-            apply(tables, effects, &mut changes)?;
+            apply(tables, effects, rules, &mut changes)?;
             Ok(Counted {
                 statements: settle(tables, changes, rules)?,
                 heads: tables.queues.heads().collect(),
@@ -260,7 +260,7 @@ fn dispatch(
             if let Some(names) = &mut changes.names {
                 names.take(DeviceId(device), messages, &mut effects)?;
             }
-            apply(tables, effects, changes)
+            apply(tables, effects, rules, changes)
         }
         Content::Nothing => Ok(()),
     }
@@ -297,6 +297,7 @@ fn gated(
 fn apply(
     tables: &mut Tables<'_>,
     effects: Effects,
+    rules: &Rules<'_>,
     changes: &mut Changes<'_>,
 ) -> Result<(), redb::Error> {
     for (device, hour, event) in effects.released {
@@ -304,7 +305,7 @@ fn apply(
     }
     for learner in effects.erased {
         changes.progress.retain(|(of, _), _| *of != learner);
-        tables.erase(&learner)?;
+        tables.erase(&learner, &rules.vocabulary.pseudonym(&learner))?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@
 //!
 //! Nothing is acknowledged before it is in the sinks, and nothing is in a sink twice.
 
+mod about;
 mod cli;
 mod content;
 mod couriers;
@@ -41,6 +42,7 @@ use pishtar_signing::{
 use thiserror::Error;
 
 pub use self::{
+    about::{AboutError, about},
     cli::{CollectArgs, ProgressCommand, collect, progress},
     couriers::{Pauses, SinkStatus, Teller},
     delta::{CountedRecord, Delta, ProgressDelta},
@@ -321,8 +323,10 @@ impl Collector {
         }
         let hour = u32::try_from(now.max(0) / 3600).unwrap_or(u32::MAX);
         let logs: Vec<(LogKey, u64)> = logs.into_iter().collect();
-        open::on_all_cores(&logs, |(log, up_to)| {
-            self.secret.acknowledge(hour, *log, *up_to)
+        open::on_all_cores(&logs, |part| {
+            part.iter()
+                .map(|(log, up_to)| self.secret.acknowledge(hour, *log, *up_to))
+                .collect()
         })
     }
 

@@ -5,12 +5,13 @@
 //! that never changes; a login is given to one learner only, whoever is erased later; what waits for a proof counts once the
 //! proof is here, and nothing of an erased learner counts again.
 
+mod about;
 mod answers;
 mod gate;
 mod rows;
 mod schools;
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use pishtar_mesh::{
     learner::{DeviceId, LearnerEvent, LearnerId},
@@ -23,6 +24,7 @@ use self::answers::Answer;
 use self::rows::{LearnerRow, Rows};
 pub use self::schools::{SchoolKeys, Schools};
 pub(super) use self::{
+    about::{about, by_login},
     answers::{Letter, is_answer},
     gate::Gate,
 };
@@ -79,6 +81,9 @@ pub(super) struct Effects {
 pub(super) struct NameTables<'a> {
     names: &'a Names,
     rows: Rows<'a>,
+    /// Devices that were found to speak for a learner in this transaction, and under whose id: a device's records come
+    /// together, and each finding costs a signature. Empty after anything is heard.
+    speaking: BTreeMap<(LearnerId, DeviceId), LearnerId>,
 }
 
 impl<'a> NameTables<'a> {
@@ -86,6 +91,7 @@ impl<'a> NameTables<'a> {
         Ok(Self {
             names,
             rows: Rows::open(txn, &names.rest)?,
+            speaking: BTreeMap::new(),
         })
     }
 
@@ -96,6 +102,7 @@ impl<'a> NameTables<'a> {
         messages: &[PeopleMessage],
         effects: &mut Effects,
     ) -> Result<(), redb::Error> {
+        self.speaking.clear();
         for message in messages {
             match message {
                 // A device speaks for itself alone.
@@ -124,6 +131,7 @@ impl<'a> NameTables<'a> {
 
     /// Tries again what waited for a school's keys.
     pub(super) fn retry_pending(&mut self, effects: &mut Effects) -> Result<(), redb::Error> {
+        self.speaking.clear();
         for (number, said) in self.rows.pending()? {
             if self.names.schools.knows(&said.from) {
                 self.rows.drop_pending(number)?;

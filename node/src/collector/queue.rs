@@ -53,8 +53,10 @@ pub(super) struct SinkRow {
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     pub(super) items: Vec<Vec<u8>>,
-    /// Number of the last of them.
-    pub(super) last: u64,
+    /// Their numbers; what was erased leaves gaps.
+    pub(super) numbers: Vec<u64>,
+    /// Before this number nothing waits but these items.
+    pub(super) head: u64,
     /// The sink's mark.
     pub(super) mark: u64,
 }
@@ -144,8 +146,8 @@ impl<'txn> Queues<'txn> {
         Ok(true)
     }
 
-    fn sent(&mut self, id: u32, last: u64, mark: u64) -> Result<(), redb::Error> {
-        self.queue.retain_in((id, 0)..=(id, last), |_, _| false)?;
+    fn sent(&mut self, id: u32, head: u64, mark: u64) -> Result<(), redb::Error> {
+        self.queue.retain_in((id, 0)..(id, head), |_, _| false)?;
         for (_, row) in self.rows.iter_mut().filter(|(_, row)| row.id == id) {
             row.mark = mark;
         }
@@ -167,6 +169,37 @@ impl<'txn> Queues<'txn> {
         ciborium::into_writer(&refused, &mut bytes).expect("a vector takes all bytes");
         self.refused.insert((id, at), bytes.as_slice())?;
         Ok(())
+    }
+
+    /// Drops what waits for sinks or was refused by them and is about somebody who is forgotten.
+    pub(super) fn drop_about(&mut self, gone: impl Fn(&[u8]) -> bool) -> Result<(), redb::Error> {
+        self.queue.retain(|_, item| !gone(item))?;
+        let mut refused = Vec::new();
+        for row in self.refused.iter()? {
+            let (key, value) = row?;
+            if gone(&decode(value.value())?.item) {
+                refused.push(key.value());
+            }
+        }
+        for key in refused {
+            self.refused.remove(key)?;
+        }
+        Ok(())
+    }
+
+    /// How many items that wait for sinks are about somebody, and how many that were refused.
+    pub(super) fn count_about(
+        &self,
+        about: impl Fn(&[u8]) -> bool,
+    ) -> Result<(usize, usize), redb::Error> {
+        let (mut waiting, mut refused) = (0, 0);
+        for row in self.queue.iter()? {
+            waiting += usize::from(about(row?.1.value()));
+        }
+        for row in self.refused.iter()? {
+            refused += usize::from(about(&decode(row?.1.value())?.item));
+        }
+        Ok((waiting, refused))
     }
 
     /// Puts refused statements back into their queues.
@@ -197,9 +230,10 @@ impl State {
             let Some(row) = txn.open_table(SINKS)?.get(sink)?.map(|row| row.value()) else {
                 return Ok(Waiting::default());
             };
-            let (id, _, _, mark) = row;
+            let (id, _, next, mark) = row;
             let mut waiting = Waiting {
                 mark,
+                head: next,
                 ..Waiting::default()
             };
             let mut bytes = 0;
@@ -210,8 +244,11 @@ impl State {
                 if bytes > max_bytes && !waiting.items.is_empty() {
                     break;
                 }
-                waiting.last = key.value().1;
+                waiting.numbers.push(key.value().1);
                 waiting.items.push(value.value().to_vec());
+            }
+            if let Some(last) = waiting.numbers.last() {
+                waiting.head = last + 1;
             }
             Ok(waiting)
         })
@@ -233,11 +270,11 @@ impl State {
         })
     }
 
-    /// The sink durably holds, or refused for good, all items up to `last`.
+    /// The sink durably holds, or refused for good, all items before `head`.
     pub(super) fn sent(
         &self,
         id: u32,
-        last: u64,
+        head: u64,
         mark: u64,
         refused: &[(u64, String)],
     ) -> Result<(), CollectError> {
@@ -245,7 +282,7 @@ impl State {
             for (at, reason) in refused {
                 tables.queues.set_aside(id, *at, reason)?;
             }
-            tables.queues.sent(id, last, mark)
+            tables.queues.sent(id, head, mark)
         })
     }
 

@@ -37,6 +37,9 @@ use crate::{
 const STORE_BYTES: u64 = 16 << 30;
 /// Records opened and counted in one transaction: more share an fsync, and take more memory.
 const INGEST_BATCH: usize = 4096;
+/// Exchanges in a row while the sync point has more, before what came is counted: parts of a log that come apart then count
+/// together. Each brings at most 8,192 records.
+const PULLS: usize = 16;
 /// How long a round waits for sinks that are slow; what they have not got is acknowledged in a later round.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Longest wait for the sync point with `--once`.
@@ -255,12 +258,20 @@ impl Worker {
         self.refresh_guide(clock())?;
         self.refresh_schools(clock()).await?;
         loop {
-            let stats = self.exchange(open().await?, peer, clock()).await?;
-            round.pulled += stats.records_in;
-            round.acks_given += stats.acks_out;
+            let mut more = true;
+            for _ in 0..PULLS {
+                let stats = self.exchange(open().await?, peer, clock()).await?;
+                round.pulled += stats.records_in;
+                round.acks_given += stats.acks_out;
+                more = stats.more;
+                // Only what brings records may go on: acknowledgements are due before anything else.
+                if !more || stats.records_in == 0 {
+                    break;
+                }
+            }
             let acknowledged = self.count_held(&mut round.report, clock()).await?;
             let answered = self.post_answers(clock()).await?;
-            if !stats.more && acknowledged == 0 && answered == 0 {
+            if !more && acknowledged == 0 && answered == 0 {
                 self.store.expire(clock()).await?;
                 return Ok(round);
             }
@@ -290,10 +301,15 @@ impl Worker {
         now: i64,
     ) -> Result<usize, RunError> {
         self.learn_acks()?;
-        let snapshot = self.store.snapshot(SetKind::Records);
-        let held: BTreeSet<_> = snapshot.entries().iter().map(|entry| entry.id).collect();
+        // Log by log: a device's word for its log is verified once, and a log grows without gaps to remember.
+        let held = self.store.in_log_order();
+        let fresh: Vec<_> = held
+            .iter()
+            .filter(|id| !self.seen.contains(*id))
+            .copied()
+            .collect();
+        let held: BTreeSet<_> = held.into_iter().collect();
         self.seen.retain(|id| held.contains(id));
-        let fresh: Vec<_> = held.difference(&self.seen).copied().collect();
         self.count(&fresh, report, now)?;
         let notices = self.collector.notices();
         blocking(move || notices.settle(PATIENCE)).await;
@@ -321,7 +337,7 @@ impl Worker {
             scope.spawn(move || {
                 for ids in fresh.chunks(INGEST_BATCH) {
                     let bytes = store.load(SetKind::Records, ids);
-                    let batch = bytes.map(|bytes| open_bytes(bytes, &secret));
+                    let batch = bytes.map(|bytes| open_bytes(&bytes, &secret));
                     // The other side stops listening when the state cannot be written.
                     if opened.send(batch).is_err() {
                         return;

@@ -297,17 +297,25 @@ impl<'txn> Tables<'txn> {
         Ok(())
     }
 
-    pub(super) fn drop_progress(&mut self, learner: &LearnerId) -> Result<(), redb::Error> {
-        let mut lessons = Vec::new();
+    /// All of one learner's progress, by lesson.
+    pub(super) fn progress_of(
+        &self,
+        learner: &LearnerId,
+    ) -> Result<Vec<(String, Progress)>, redb::Error> {
+        let mut rows = Vec::new();
         for row in self.progress.range((learner.as_str(), "")..)? {
-            let (key, _) = row?;
+            let (key, value) = row?;
             let (of, lesson) = key.value();
             if of != learner.as_str() {
                 break;
             }
-            lessons.push(lesson.to_owned());
+            rows.push((lesson.to_owned(), decode(value.value())?));
         }
-        for lesson in lessons {
+        Ok(rows)
+    }
+
+    pub(super) fn drop_progress(&mut self, learner: &LearnerId) -> Result<(), redb::Error> {
+        for (lesson, _) in self.progress_of(learner)? {
             self.progress.remove((learner.as_str(), lesson.as_str()))?;
         }
         Ok(())

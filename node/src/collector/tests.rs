@@ -490,5 +490,6 @@ fn kill_nine_counts_everything_once() {
     assert_eq!(ids.len(), 121);
 }
 
+mod erasure;
 mod revoked;
 mod sinks;

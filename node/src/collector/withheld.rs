@@ -1,6 +1,7 @@
 //! Records of revoked devices: kept aside, in the collector's own file, and taken in should the ministry restore
 //! the device.
 
+use pishtar_mesh::learner::{LearnerId, pack_events, unpack_events};
 use redb::ReadableTable;
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +50,25 @@ impl Tables<'_> {
 
     pub(super) fn all_withheld(&self) -> Result<Vec<(u64, Withheld)>, redb::Error> {
         all(&self.withheld)
+    }
+
+    /// Takes a learner out of what is withheld.
+    pub(super) fn drop_withheld_of(&mut self, learner: &LearnerId) -> Result<(), redb::Error> {
+        for (at, held) in self.all_withheld()? {
+            let Ok(mut events) = unpack_events(&held.payload) else {
+                continue;
+            };
+            let all = events.len();
+            events.retain(|event| event.learner != *learner);
+            if events.len() == all {
+                continue;
+            }
+            self.drop_withheld(at)?;
+            for payload in pack_events(&events).unwrap_or_default() {
+                self.withhold(&Withheld { payload, ..held })?;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn drop_withheld(&mut self, at: u64) -> Result<(), redb::Error> {

@@ -6,11 +6,15 @@ use std::{
 };
 
 use pishtar_catalog::{CollectionKeys, MINISTRY};
-use pishtar_mesh::Input;
+use pishtar_mesh::{Input, learner::LearnerId};
 use pishtar_signing::record::Recipients;
 
 use super::{Engine, HOUSEKEEPING};
-use crate::{handle::Shared, people::Keys, school};
+use crate::{
+    handle::Shared,
+    people::{Keys, accounts::Role},
+    school,
+};
 
 /// How long changes are gathered before they are looked at.
 const GATHER: Duration = Duration::from_millis(300);
@@ -65,7 +69,22 @@ async fn round(shared: &Shared) -> Result<(), crate::people::PostError> {
     people.post(&shared.records, &keys, now).await?;
     people.collect(&shared.records, &keys, now).await?;
     people.rekey_if_due().await?;
+    forget_accounts(shared);
     Ok(())
+}
+
+/// Nobody signs in any more as a learner who was erased, by whichever of the school's nodes or commands.
+fn forget_accounts(shared: &Shared) {
+    for (account, _) in shared.accounts.with_role(Role::Learner) {
+        let Ok(learner) = LearnerId::new(account.as_str()) else {
+            continue;
+        };
+        if shared.people.is_erased(&learner)
+            && let Err(error) = shared.accounts.remove(&account)
+        {
+            tracing::warn!(%error, "an erased learner's account stays until the next try");
+        }
+    }
 }
 
 /// Is this node's network key or the key in its records on the ministry's list?

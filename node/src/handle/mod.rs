@@ -24,7 +24,7 @@ use crate::{
         settings::Settings,
     },
     net::{NetHandle, ids},
-    people::{People, PeopleError, PeopleRequest, accounts::Accounts},
+    people::{People, PeopleError, PeopleRequest, accounts::Accounts, add_sign_in},
     search::Search,
     store::{
         blobs::BlobStore,
@@ -48,8 +48,8 @@ pub use event_log::EventLog;
 pub use open_file::OpenFile;
 pub(crate) use school::RulesTold;
 use status::{
-    BlobCounts, CatalogStatus, ClockStatus, EventRow, FileRow, LessonCounts, LessonRow, PeerStatus,
-    Status, Why,
+    BlobCounts, CatalogStatus, ClockStatus, EventRow, FileRow, FreshnessWord, LessonCounts,
+    LessonRow, PeerStatus, Status, Why,
 };
 
 /// Faults shown for one neighbour; the mesh keeps no more than these either.
@@ -183,7 +183,12 @@ impl Handle {
         request: PeopleRequest,
     ) -> Result<serde_json::Value, PeopleError> {
         let now = self.shared.clock.now().wall;
-        self.shared.people.answer(request, now).await
+        let exports = matches!(request, PeopleRequest::Export { .. });
+        let mut answer = self.shared.people.answer(request, now).await?;
+        if exports {
+            add_sign_in(&mut answer, &self.shared.accounts);
+        }
+        Ok(answer)
     }
 
     /// Who may sign in on this node's pages.
@@ -234,6 +239,12 @@ impl Handle {
             (time, catalogs, lessons, blobs)
         };
         let (revoked_publishers, revoked) = publishers::revoked(&shared.mesh());
+        let peers = self.peers();
+        let mut catalogs: Vec<CatalogStatus> = catalogs;
+        let in_company = peers.iter().any(|peer| peer.connected);
+        for row in &mut catalogs {
+            row.no_fresh_source = in_company && row.freshness == FreshnessWord::Stale;
+        }
         Status {
             revoked_publishers,
             revoked,
@@ -250,7 +261,7 @@ impl Handle {
             catalogs,
             lessons,
             blobs,
-            peers: self.peers(),
+            peers,
             records: shared.records.counts(),
             uptime_s: now.mono.0.as_secs(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -32,6 +32,7 @@ pub(super) fn damaged(mesh: &Mesh) -> Vec<CatalogStatus> {
         checked_age_s: None,
         fresh: false,
         freshness: FreshnessWord::Unknown,
+        no_fresh_source: false,
         name: name(mesh, publisher),
         faults: mesh.publisher_faults(publisher),
     };

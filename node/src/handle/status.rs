@@ -64,6 +64,9 @@ pub struct CatalogStatus {
     pub fresh: bool,
     /// The same in three: "unknown" where the clock cannot be believed and nothing signed proves the expiry.
     pub freshness: FreshnessWord,
+    /// It has expired, and no neighbour that is here gives a newer one: they are as old, or keep it back.
+    #[serde(default)]
+    pub no_fresh_source: bool,
     /// The publisher's name by language, as the ministry lists it; empty for the ministry.
     #[serde(default)]
     pub name: BTreeMap<String, String>,
@@ -159,6 +162,7 @@ impl CatalogStatus {
             checked_age_s,
             fresh: freshness == FreshnessWord::Fresh,
             freshness,
+            no_fresh_source: false,
             name: BTreeMap::new(),
             faults: Vec::new(),
         }

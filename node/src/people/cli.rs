@@ -12,10 +12,14 @@ use clap::{Args, Subcommand};
 use pishtar_mesh::people::RawRegistration;
 use serde_json::Value;
 
-use super::{About, LearnerView, LearnerWork, People, PeopleRequest, TableReport};
+use super::{
+    About, LearnerView, LearnerWork, People, PeopleRequest, TableReport, accounts::Accounts,
+    add_sign_in,
+};
 use crate::{
     cli::DataArg,
     control::{self, AskError, Request},
+    engine::clock::Clock,
     school,
     store::{
         lock::FolderLock,
@@ -366,9 +370,15 @@ fn stopped(folder: &Path, request: PeopleRequest) -> anyhow::Result<Value> {
         let people = People::open(folder, records.device())?;
         people.set_school(school);
         let now = jiff::Timestamp::now().as_second();
+        let exports = matches!(request, PeopleRequest::Export { .. });
         let answer = people.answer(request, now).await;
         records.close().await;
-        Ok(answer?)
+        let mut answer = answer?;
+        if exports {
+            let accounts = Accounts::open(&folder.join("accounts.redb"), Clock::start().now())?;
+            add_sign_in(&mut answer, &accounts);
+        }
+        Ok(answer)
     })
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     People, PeopleError,
+    accounts::{AccountId, Accounts},
     book::{Book, Outgoing, Place},
 };
 
@@ -78,6 +79,11 @@ impl People {
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
 
+    /// Was this learner erased here, or on another of the school's nodes?
+    pub(crate) fn is_erased(&self, id: &LearnerId) -> bool {
+        self.lock().book.is_erased(id)
+    }
+
     /// Seals the book under a new key when another of the school's nodes erased somebody.
     pub(crate) async fn rekey_if_due(&self) -> Result<(), PeopleError> {
         if self.is_revoked() || !self.lock().book.meta.rekey {
@@ -107,6 +113,13 @@ impl People {
         drop(state);
         self.shared.changed.send_modify(|number| *number += 1);
         result
+    }
+}
+
+/// Completes [`People::export`] by how the learner signs in on this node.
+pub(crate) fn add_sign_in(export: &mut Value, accounts: &Accounts) {
+    if let Some(id) = export["learner"]["id"].as_str() {
+        export["sign_in"] = accounts.export(&AccountId::new(id));
     }
 }
 

@@ -32,7 +32,6 @@ use std::{
 use pishtar_mesh::learner::DeviceId;
 use tokio::sync::watch;
 
-pub(crate) use self::post::{Keys, PostError};
 pub use self::{
     ask::PeopleRequest,
     card::LearnerCard,
@@ -48,6 +47,10 @@ use self::{
     book::{Book, Place},
     key::KeyFile,
     store::SealedRows,
+};
+pub(crate) use self::{
+    erase::add_sign_in,
+    post::{Keys, PostError},
 };
 
 /// The book of people of one node. Clones share it.

@@ -322,6 +322,11 @@ impl RecordStore {
         self.index().snapshot(kind)
     }
 
+    /// Ids of all records that are held at this moment, those of one log one after the other and in order of sequence.
+    pub fn in_log_order(&self) -> Vec<[u8; 32]> {
+        self.index().in_log_order()
+    }
+
     /// The digest of the set at this moment.
     pub fn digest(&self, kind: SetKind) -> SetDigest {
         self.index().digest(kind)

@@ -41,6 +41,7 @@ struct CatalogRow {
     version: String,
     age: String,
     freshness: FreshnessWord,
+    no_fresh_source: bool,
     faults: Vec<String>,
 }
 
@@ -115,6 +116,7 @@ fn catalog(texts: &Texts, row: &CatalogStatus) -> CatalogRow {
         version: row.version.to_string(),
         age: words::checked(texts, row.age()).into(),
         freshness: row.freshness,
+        no_fresh_source: row.no_fresh_source,
         faults: row.faults.clone(),
     }
 }

@@ -193,6 +193,7 @@ impl Backend for World {
             complete,
         };
         let catalog = CatalogStatus {
+            no_fresh_source: !self.dead_clock,
             publisher: "ministry".to_owned(),
             version: 7,
             checked_at: (self.dead_clock || self.checked_age_s.is_some()).then_some(CHECKED_AT),

@@ -53,6 +53,10 @@ impl SealSecret {
         SealKey(X25519HkdfSha256::sk_to_pk(&self.hpke()).to_bytes().into())
     }
 
+    pub(super) fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     pub(super) fn hpke(&self) -> <X25519HkdfSha256 as Kem>::PrivateKey {
         <X25519HkdfSha256 as Kem>::PrivateKey::from_bytes(&self.0)
             .expect("every 32 bytes are an X25519 secret")

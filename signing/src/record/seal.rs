@@ -3,8 +3,8 @@
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit, Nonce, Tag, aead::AeadInOut};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use hpke::{
-    Deserializable, Kem, OpModeR, OpModeS, Serializable, aead::ChaCha20Poly1305 as HpkeChaCha,
-    kdf::HkdfSha256, kem::X25519HkdfSha256, single_shot_open, single_shot_seal_with_rng,
+    Deserializable, Kem, OpModeS, Serializable, aead::ChaCha20Poly1305 as HpkeChaCha,
+    kdf::HkdfSha256, kem::X25519HkdfSha256, single_shot_seal_with_rng,
 };
 use rand_core::CryptoRng;
 use thiserror::Error;
@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{
     CollectionKey, HEADER_BYTES, Header, LogKey, Record, SIGNATURE_BYTES, SLOT_BYTES, SealKey,
-    SealSecret, SizeClass, TAG_BYTES, array, signed_message,
+    SealSecret, SizeClass, TAG_BYTES, array, receive::Receiver, signed_message,
 };
 
 /// Inside the seal, before the events: device key, its signature over the log key, length of the events.
@@ -230,18 +230,79 @@ pub enum OpenError {
     Device,
 }
 
-impl Record {
-    /// Opens the record with the secret of one of its slots.
+/// Opens many records. Those of one log that come one after the other carry the same statement of the device, word for
+/// word: it is verified once for all of them.
+#[derive(Debug)]
+pub struct Opener {
+    slot: Slot,
+    receiver: Receiver,
+    /// The statement that was verified last.
+    proven: Option<Binding>,
+}
+
+/// A device's statement that a log is its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Binding {
+    log_key: LogKey,
+    device: [u8; 32],
+    signature: [u8; SIGNATURE_BYTES],
+}
+
+impl Binding {
+    fn verify(&self) -> Result<(), OpenError> {
+        let signature = Signature::from_bytes(&self.signature);
+        VerifyingKey::from_bytes(&self.device)
+            .and_then(|key| key.verify_strict(&binding_message(&self.log_key), &signature))
+            .map_err(|_| OpenError::Device)
+    }
+}
+
+impl Opener {
+    /// With the secret of one of the slots.
+    pub fn new(slot: Slot, secret: &SealSecret) -> Self {
+        Self {
+            slot,
+            receiver: Receiver::new(secret, slot.info()),
+            proven: None,
+        }
+    }
+
+    /// Opens one record.
     ///
     /// # Errors
-    /// [`OpenError::NotForUs`] for another recipient's record; the other two for one that a faulty or
-    /// hostile device made.
-    pub fn open(&self, slot: Slot, secret: &SealSecret) -> Result<Opened, OpenError> {
-        let header = &self.bytes[..HEADER_BYTES];
-        let content_key = self.open_slot(slot, secret)?;
-        let end = self.bytes.len() - SIGNATURE_BYTES - TAG_BYTES;
-        let mut payload = Zeroizing::new(self.bytes[PAYLOAD_AT..end].to_vec());
-        let tag = Tag::from(array::<TAG_BYTES>(&self.bytes[end..end + TAG_BYTES]));
+    /// As [`Record::open`].
+    pub fn open(&mut self, record: &Record) -> Result<Opened, OpenError> {
+        let payload = self.decrypt(&record.bytes)?;
+        let binding = Binding {
+            log_key: record.header.log_key,
+            device: array(&payload[..32]),
+            signature: array(&payload[32..96]),
+        };
+        if self.proven != Some(binding) {
+            binding.verify()?;
+            self.proven = Some(binding);
+        }
+        let length = usize::from(u16::from_be_bytes(array(&payload[96..98])));
+        let events = payload
+            .get(INNER_BYTES..INNER_BYTES + length)
+            .ok_or(OpenError::Payload)?;
+        Ok(Opened {
+            device: binding.device,
+            events: events.to_vec(),
+        })
+    }
+
+    /// The payload in the clear, not looked at yet.
+    fn decrypt(&self, bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        let header = &bytes[..HEADER_BYTES];
+        let (encapsulated, sealed) =
+            bytes[self.slot.at()..self.slot.at() + SLOT_BYTES].split_at(32);
+        let content_key = self.receiver.open(&array(encapsulated), sealed, header);
+        let content_key = content_key.ok_or(OpenError::NotForUs)?;
+        let content_key = Zeroizing::new(array::<32>(&content_key));
+        let end = bytes.len() - SIGNATURE_BYTES - TAG_BYTES;
+        let mut payload = Zeroizing::new(bytes[PAYLOAD_AT..end].to_vec());
+        let tag = Tag::from(array::<TAG_BYTES>(&bytes[end..end + TAG_BYTES]));
         ChaCha20Poly1305::new((&*content_key).into())
             .decrypt_inout_detached(
                 &Nonce::default(),
@@ -250,36 +311,59 @@ impl Record {
                 &tag,
             )
             .map_err(|_| OpenError::Payload)?;
-
-        let device: [u8; 32] = array(&payload[..32]);
-        let binding = Signature::from_bytes(&array(&payload[32..96]));
-        VerifyingKey::from_bytes(&device)
-            .and_then(|key| key.verify_strict(&binding_message(&self.header.log_key), &binding))
-            .map_err(|_| OpenError::Device)?;
-        let length = usize::from(u16::from_be_bytes(array(&payload[96..98])));
-        let events = payload
-            .get(INNER_BYTES..INNER_BYTES + length)
-            .ok_or(OpenError::Payload)?;
-        Ok(Opened {
-            device,
-            events: events.to_vec(),
-        })
+        Ok(payload)
     }
+}
 
-    fn open_slot(&self, slot: Slot, secret: &SealSecret) -> Result<Zeroizing<[u8; 32]>, OpenError> {
-        let (encapsulated, sealed) = self.bytes[slot.at()..slot.at() + SLOT_BYTES].split_at(32);
-        let encapsulated = <X25519HkdfSha256 as Kem>::EncappedKey::from_bytes(encapsulated)
-            .map_err(|_| OpenError::NotForUs)?;
-        let content_key = single_shot_open::<HpkeChaCha, HkdfSha256, X25519HkdfSha256>(
-            &OpModeR::Base,
-            &secret.hpke(),
-            &encapsulated,
-            slot.info(),
-            sealed,
-            &self.bytes[..HEADER_BYTES],
-        )
-        .map_err(|_| OpenError::NotForUs)?;
-        let content_key = Zeroizing::new(content_key);
-        Ok(Zeroizing::new(array(&content_key)))
+impl Record {
+    /// Opens the record with the secret of one of its slots.
+    ///
+    /// # Errors
+    /// [`OpenError::NotForUs`] for another recipient's record; the other two for one that a faulty or
+    /// hostile device made.
+    pub fn open(&self, slot: Slot, secret: &SealSecret) -> Result<Opened, OpenError> {
+        Opener::new(slot, secret).open(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
+
+    use super::*;
+    use crate::record::CollectionSecret;
+
+    /// A statement that was verified vouches for its very own bytes and for nothing else.
+    #[test]
+    fn an_opener_believes_no_other_word_of_a_log_that_it_knows() {
+        let mut rng = ChaCha20Rng::from_seed([42; 32]);
+        let ministry = CollectionSecret::generate(4, &mut rng);
+        let to = Recipients {
+            ministry: ministry.public(),
+            school: None,
+        };
+        let [honest, other] = [[1; 32], [9; 32]].map(|device| {
+            let device = SigningKey::from_bytes(&device);
+            LogSigner::new(&device, &[2; 32])
+        });
+        let thief = LogSigner {
+            device_key: other.device_key,
+            ..honest.clone()
+        };
+        let liar = LogSigner {
+            binding: [7; 64],
+            ..honest.clone()
+        };
+        let mut opener = Opener::new(Slot::Ministry, ministry.seal_secret());
+        let mut open = |signer: &LogSigner, sequence| {
+            let record = seal(b"x", signer, sequence, 1, &to, &mut rng).unwrap();
+            opener.open(&record).map(|opened| opened.device)
+        };
+        assert_eq!(open(&honest, 1), Ok(honest.device_key));
+        assert_eq!(open(&honest, 2), Ok(honest.device_key));
+        assert_eq!(open(&thief, 3), Err(OpenError::Device));
+        assert_eq!(open(&liar, 4), Err(OpenError::Device));
+        assert_eq!(open(&other, 5), Ok(other.device_key));
+        assert_eq!(open(&honest, 6), Ok(honest.device_key));
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use pishtar_simulations::lab::{Host, Lab, pishtar, pishtar_binary, until};
 use serde_json::{Value, json};
 
-use super::{CHANGED, LIMIT, Ministry, number, start, text};
+use super::{CHANGED, LIMIT, Ministry, number, start, stores, text};
 
 const SCHOOL: &str = "shkolla-e-kanarines";
 /// What is known of the child at school; nobody else may read it.
@@ -38,12 +38,14 @@ ask = r.Request(sys.argv[1] + '/api/progress', sys.argv[2].encode(),
     {'Content-Type': 'application/json', 'Origin': sys.argv[1]})
 print(r.urlopen(ask, timeout=30).status)";
 
-struct Capture(Child);
+/// A script that runs on a host until it is dropped.
+pub(crate) struct Capture(Child);
 
 impl Capture {
-    fn start(host: &Host, file: &Path) -> Capture {
+    /// Runs it, and returns once it has printed "ready".
+    pub(crate) fn start(host: &Host, script: &str, arguments: &[&str]) -> Capture {
         let mut command = host.command("python3");
-        command.args(["-c", CAPTURE, text(file)]);
+        command.args(["-c", script]).args(arguments);
         let mut child = command.stdout(Stdio::piped()).spawn().expect("python runs");
         let mut ready = String::new();
         let said = child.stdout.take().expect("piped");
@@ -176,11 +178,15 @@ fn files(folder: PathBuf) -> Vec<PathBuf> {
 
 /// Those of the files that hold the words in readable form.
 fn holding(files: &[PathBuf], word: &str) -> Vec<PathBuf> {
+    holding_bytes(files, word.as_bytes())
+}
+
+fn holding_bytes(files: &[PathBuf], word: &[u8]) -> Vec<PathBuf> {
     let holds = |path: &&PathBuf| {
         // A running store may replace a file meanwhile.
         let mut bytes = Vec::new();
         let _ = fs::File::open(path).map(|mut file| file.read_to_end(&mut bytes));
-        bytes.windows(word.len()).any(|at| at == word.as_bytes())
+        bytes.windows(word.len()).any(|at| at == word)
     };
     files.iter().filter(holds).cloned().collect()
 }
@@ -197,7 +203,7 @@ fn neither_wire_nor_carrier_says_anything_of_a_child() {
     let capturing: Vec<Capture> = hosts
         .iter()
         .zip(&captures)
-        .map(|(host, file)| Capture::start(host, file))
+        .map(|(host, file)| Capture::start(host, CAPTURE, &[text(file)]))
         .collect();
     let published = ministry.published();
     let arguments: [&[&str]; 5] = [
@@ -247,6 +253,13 @@ fn neither_wire_nor_carrier_says_anything_of_a_child() {
         "records of carriers",
     );
 
+    for store in &records {
+        let lengths: Vec<usize> = stores::records(store).iter().map(Vec::len).collect();
+        assert!(lengths.len() >= 2, "{lengths:?} in {store:?}");
+        let usual = |length: &usize| [512, 2_048, 8_192].contains(length);
+        assert!(lengths.iter().all(usual), "{lengths:?} in {store:?}");
+    }
+
     named(&hosts[0], folder, &ministry);
     let statements = fs::read_to_string(folder.join("statements.jsonl")).expect("statements");
     assert!(
@@ -282,6 +295,20 @@ fn neither_wire_nor_carrier_says_anything_of_a_child() {
         &[CHANGED, "thyesat", "Thyesat", SCHOOL],
         "the wire",
     );
+
+    for device in ["home", "school"] {
+        let own = folder.join(device).join("records.redb");
+        let key = stores::device_key(&own);
+        for (files, what) in [
+            (&captures[..], "the wire"),
+            (&of_carriers, "a carrier's files"),
+        ] {
+            for form in [&key[..], hex::encode(key).as_bytes()] {
+                let found = holding_bytes(files, form);
+                assert!(found.is_empty(), "{what}: the key of {device} in {found:?}");
+            }
+        }
+    }
 
     // The same search finds what is meant to be readable: so it looked.
     assert_eq!(

@@ -1,6 +1,6 @@
 //! Whose word counts for a learner: the devices that may speak for them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pishtar_signing::people::{Adoption, Card};
 use serde::{Deserialize, Serialize};
@@ -77,6 +77,11 @@ impl Standing {
     pub fn lets_in(&self, learner: &LearnerId, device: &DeviceId) -> bool {
         let adoption = self.adoptions.get(&(*device, self.number()));
         adoption.is_some_and(|adoption| self.proves(learner, adoption))
+    }
+
+    /// Devices that any card of the learner has let in, proven or not.
+    pub fn devices(&self) -> BTreeSet<DeviceId> {
+        self.adoptions.keys().map(|(device, _)| *device).collect()
     }
 
     /// The number of the card that counts; 0 while none is known.

@@ -185,4 +185,6 @@ fn item_messages(items: Vec<Vec<u8>>) -> Vec<Message> {
 }
 
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod tests;

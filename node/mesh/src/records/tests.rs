@@ -8,10 +8,13 @@ use super::*;
 
 /// A carrier that keeps everything it is given; items are `[stamp, …]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Carrier(BTreeMap<SetKind, BTreeMap<[u8; 32], Vec<u8>>>);
+pub(super) struct Carrier(BTreeMap<SetKind, BTreeMap<[u8; 32], Vec<u8>>>);
 
 impl Carrier {
-    fn with(records: impl IntoIterator<Item = u32>, acks: impl IntoIterator<Item = u32>) -> Self {
+    pub(super) fn with(
+        records: impl IntoIterator<Item = u32>,
+        acks: impl IntoIterator<Item = u32>,
+    ) -> Self {
         let mut carrier = Self::default();
         carrier.store(SetKind::Records, records.into_iter().map(body).collect());
         carrier.store(SetKind::Acks, acks.into_iter().map(body).collect());
@@ -43,7 +46,7 @@ impl Carrier {
     }
 
     /// Does what a session asks; `None` when it only wants to send or is done.
-    fn serve(&mut self, output: &Output) -> Option<Input> {
+    pub(super) fn serve(&mut self, output: &Output) -> Option<Input> {
         match output {
             Output::Snapshot(kind) => Some(Input::Snapshot(self.snapshot(*kind))),
             Output::Load(kind, ids) => {
@@ -70,7 +73,7 @@ fn body(n: u32) -> Vec<u8> {
 }
 
 /// Runs a whole exchange; returns both sides' stats and the bytes that crossed.
-fn exchange(
+pub(super) fn exchange(
     left: &mut Carrier,
     right: &mut Carrier,
     limits: Limits,
@@ -169,7 +172,7 @@ fn a_bound_cuts_a_session_and_the_next_ones_finish() {
 }
 
 /// A responder that waits for the given answers of the shell.
-fn opened() -> Responder {
+pub(super) fn opened() -> Responder {
     let mut responder = Responder::new(Limits::default());
     let mut initiator = Initiator::new(Limits::default());
     initiator.poll_output();

@@ -30,6 +30,10 @@ impl NameTables<'_> {
         if !is_registered_id(&event.learner) {
             return Ok(Gate::Counts(event.learner.clone()));
         }
+        let who = (event.learner.clone(), device);
+        if let Some(person) = self.speaking.get(&who) {
+            return Ok(Gate::Counts(person.clone()));
+        }
         if self.rows.is_erased(&event.learner)? {
             return Ok(Gate::No);
         }
@@ -37,7 +41,9 @@ impl NameTables<'_> {
         if let Some(row) = row
             && self.speaks(&row, &device)?
         {
-            return Ok(Gate::Counts(self.person(&row)?));
+            let person = self.person(&row)?;
+            self.speaking.insert(who, person.clone());
+            return Ok(Gate::Counts(person));
         }
         self.rows.hold(&HeldEvent {
             device,

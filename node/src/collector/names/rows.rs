@@ -264,6 +264,31 @@ impl<'a> Rows<'a> {
         Ok(taken)
     }
 
+    /// The events of a learner that wait.
+    pub(super) fn held_of(&self, id: &LearnerId) -> Result<Vec<HeldEvent>, redb::Error> {
+        let name = self.name("learner", id.as_str().as_bytes());
+        let all = (&name, &[0; 32], 0)..=(&name, &[0xff; 32], u64::MAX);
+        let rows = self.held.range(all)?;
+        rows.map(|row| unseal(self.key, &name, row?.1.value()))
+            .collect()
+    }
+
+    /// The first learner of whom this is true; looks at every row.
+    pub(super) fn find(
+        &self,
+        wanted: impl Fn(&LearnerRow) -> bool,
+    ) -> Result<Option<LearnerId>, redb::Error> {
+        for row in self.rows.iter()? {
+            let (name, value) = row?;
+            // Rows of other kinds have another form.
+            let learner = unseal::<LearnerRow>(self.key, name.value(), value.value());
+            if let Some(row) = learner.ok().filter(&wanted) {
+                return Ok(Some(row.id));
+            }
+        }
+        Ok(None)
+    }
+
     pub(super) fn pending_count(&self) -> Result<u64, redb::Error> {
         Ok(self.pending.len()?)
     }

@@ -3,7 +3,7 @@
 use super::*;
 
 /// A catalogue that revokes the device with this seed since `since`.
-fn revoking(seed: u8, since: i64) -> Arc<Guide> {
+pub(super) fn revoking(seed: u8, since: i64) -> Arc<Guide> {
     use pishtar_catalog::revoked::{KeyKind, RevokedKey};
     let device = ed25519_dalek::SigningKey::from_bytes(&[seed; 32]);
     let mut revoked = pishtar_catalog::Revoked::default();

@@ -406,6 +406,15 @@ impl Accounts {
         self.store.put_failures(&changed)
     }
 
+    /// What is held here on a learner for signing in, for the learner; the secret's hash is not in it.
+    pub fn export(&self, id: &AccountId) -> serde_json::Value {
+        let state = self.state();
+        match state.accounts.get(id) {
+            Some(account) => serde_json::json!({ "secret": account.secret.kind() }),
+            None => serde_json::Value::Null,
+        }
+    }
+
     /// A place for work that takes as much memory as a hash; it ends with the value.
     pub async fn hashing_place(&self) -> Option<SemaphorePermit<'_>> {
         self.hashing.acquire().await.ok()

@@ -130,6 +130,10 @@ impl Index {
         self.by_log.range(range).map(|(_, _, id)| *id).collect()
     }
 
+    pub(super) fn in_log_order(&self) -> Vec<Id> {
+        self.by_log.iter().map(|(_, _, id)| *id).collect()
+    }
+
     pub(super) fn carried_bytes(&self) -> u64 {
         self.usage.values().sum()
     }

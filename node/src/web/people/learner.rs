@@ -18,6 +18,7 @@ use crate::{
     people::{
         LearnerView,
         accounts::{AccountError, AccountId, SecretKind},
+        add_sign_in,
     },
     web::{errors::Trouble, form::Form, locale::Texts, page::Page},
 };
@@ -228,10 +229,11 @@ pub(in crate::web) async fn export(desk: Desk, Path(id): Path<String>) -> Respon
 
 fn try_export(desk: &Desk, id: &str) -> Result<Response, Instead> {
     let learner = desk.learner(id)?;
-    let held = desk
+    let mut held = desk
         .people
         .export(&learner.id)
         .map_err(|error| desk.failed(error))?;
+    add_sign_in(&mut held, &desk.accounts);
     let text = serde_json::to_string_pretty(&held).unwrap_or_default();
     let headers = [
         (header::CONTENT_TYPE, "application/json; charset=utf-8"),
