@@ -122,14 +122,14 @@ pub(crate) fn next_deadline(peers: &Peers) -> Option<Mono> {
     peers.iter().map(of_peer).min()
 }
 
-/// Takes an answer in; returns the files for which claims changed.
+/// Takes an answer in; returns whose it was, and the files for which claims changed.
 pub(crate) fn arrived(
     cx: &mut Cx<'_>,
     inventory: &Inventory,
     peers: &mut Peers,
     request: RequestId,
     result: Result<HoldingsAnswer, String>,
-) -> Vec<(NodeId, FileIx)> {
+) -> Option<(NodeId, Vec<FileIx>)> {
     let now = cx.mono();
     let asked = |peer: &Peer| {
         peer.talk
@@ -137,14 +137,12 @@ pub(crate) fn arrived(
             .as_ref()
             .is_some_and(|(open, ..)| *open == request)
     };
-    let Some((&id, peer)) = peers.iter_mut().find(|(_, peer)| asked(peer)) else {
-        return Vec::new();
-    };
+    let (&id, peer) = peers.iter_mut().find(|(_, peer)| asked(peer))?;
     let answer = match result {
         Ok(answer) => answer,
         Err(_) => {
             fail(&mut peer.talk, now);
-            return Vec::new();
+            return None;
         }
     };
     if let Err(error) = crate::wire::Message::check(&answer) {
@@ -156,7 +154,7 @@ pub(crate) fn arrived(
             },
         );
         fail(&mut peer.talk, now);
-        return Vec::new();
+        return None;
     }
     let hashes = peer
         .talk
@@ -182,7 +180,7 @@ pub(crate) fn arrived(
         take_role(inventory, peer, role, &mut changed);
     }
     changed.extend(peer.set_partials(known_parts(inventory, &answer.partials)));
-    changed.into_iter().map(|ix| (id, ix)).collect()
+    Some((id, changed))
 }
 
 /// The catalogue changed: bitmaps of its roles are asked for again in full.
