@@ -1,6 +1,7 @@
 //! Names of things: blobs by their BLAKE3 hash, lessons by publisher, course and slug, and shared words.
 
 use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
@@ -14,8 +15,25 @@ const MAX_PUBLISHER: usize = 40;
 const MAX_SLUG: usize = 100;
 
 /// A BLAKE3 hash of a whole blob: how the mesh names a file's bytes.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BlobHash(pub [u8; 32]);
+
+/// The order of the bytes. Tables of every lesson are looked up by it, and the first eight bytes, compared as one number,
+/// nearly always decide.
+impl Ord for BlobHash {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let first = |hash: &BlobHash| hash.0.first_chunk().copied().map(u64::from_be_bytes);
+        first(self)
+            .cmp(&first(other))
+            .then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for BlobHash {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl BlobHash {
     /// Stands for "no readable hash" in a role's file list; no blob has it.

@@ -57,6 +57,9 @@ pub struct Config {
     pub flight_time: Duration,
     /// A range without a verified byte for this long is stalled. Default 10 s.
     pub stall_after: Duration,
+    /// While ranges are in flight, slow ones are looked at this often. Default 500 ms. Longer: the end of a lesson waits for its
+    /// slowest source; shorter: more work while nothing changes.
+    pub review_interval: Duration,
     /// A metadata request without an answer for this long failed. Default 15 s.
     pub meta_timeout: Duration,
     /// Every peer's catalogue versions are asked again after about this long. Default 30 s.
@@ -77,6 +80,10 @@ pub struct Config {
     pub holdings_patience_on_air: Duration,
     /// Records are exchanged with every peer after about this long. Default 60 s.
     pub records_interval: Duration,
+    /// Own news of records is gossiped at most this often. Default 200 ms.
+    pub records_hint_interval: Duration,
+    /// Peers that did not come by themselves when there is news of records are visited after about this long. Default 2 s.
+    pub records_visit_after: Duration,
     /// A record exchange without an answer for this long failed. Default 120 s.
     pub records_timeout: Duration,
     /// Bytes of metadata that a publisher other than the ministry may have. Default 8 MiB: some 5,000 lessons. More fills
@@ -105,6 +112,7 @@ impl Config {
             range_time: Duration::from_millis(40),
             flight_time: Duration::from_secs(2),
             stall_after: Duration::from_secs(10),
+            review_interval: Duration::from_millis(500),
             meta_timeout: Duration::from_secs(15),
             versions_interval: Duration::from_secs(30),
             holdings_wait: Duration::from_secs(20),
@@ -114,6 +122,8 @@ impl Config {
             announce_bytes_on_air: 256 * 1024,
             holdings_patience_on_air: Duration::from_secs(15),
             records_interval: Duration::from_secs(60),
+            records_hint_interval: Duration::from_millis(200),
+            records_visit_after: Duration::from_secs(2),
             records_timeout: Duration::from_secs(120),
             max_publisher_bytes: 8 << 20,
             event_ring: 512,

@@ -10,13 +10,9 @@ use crate::{
     io::{ExchangeStats, Hint, Output},
 };
 
-/// Own news is gossiped at most this often.
-const HINT_INTERVAL: Duration = Duration::from_millis(200);
 /// Who has more peers than this hints and visits more seldom in proportion: every hint of a sync point makes all its
 /// schools come, and with a thousand of them news never ends.
 const FEW_PEERS: usize = 16;
-/// Peers that heard the hint come by themselves; those that did not are visited after this.
-const VISIT_AFTER_NEWS: Duration = Duration::from_secs(2);
 
 /// The schedule of exchanges.
 #[derive(Debug)]
@@ -89,11 +85,12 @@ impl Exchange {
         (self.count, self.digest) = (count, digest);
         let now = cx.mono();
         let earliest = self.hinted_at.map_or(now, |at| {
-            let spaced = at.plus(HINT_INTERVAL * spacing(self.peers.len()));
+            let spaced = at.plus(cx.config.records_hint_interval * spacing(self.peers.len()));
             spaced.max(now)
         });
         self.hint_at.get_or_insert(earliest);
-        let after = VISIT_AFTER_NEWS * spacing(self.peers.len());
+        // Peers that heard the hint come by themselves.
+        let after = cx.config.records_visit_after * spacing(self.peers.len());
         let soon = now.plus(cx.desk.jitter(after));
         self.visit_by(|_| true, soon);
     }

@@ -122,14 +122,14 @@ pub(crate) fn next_deadline(peers: &Peers) -> Option<Mono> {
     peers.iter().map(of_peer).min()
 }
 
-/// Takes an answer in; returns the files for which claims changed.
+/// Takes an answer in; returns whose it was, and the files for which claims changed.
 pub(crate) fn arrived(
     cx: &mut Cx<'_>,
     inventory: &Inventory,
     peers: &mut Peers,
     request: RequestId,
     result: Result<HoldingsAnswer, HoldingsFailure>,
-) -> Vec<(NodeId, FileIx)> {
+) -> Option<(NodeId, Vec<FileIx>)> {
     let now = cx.mono();
     let asked = |peer: &Peer| {
         peer.talk
@@ -137,9 +137,7 @@ pub(crate) fn arrived(
             .as_ref()
             .is_some_and(|(open, ..)| *open == request)
     };
-    let Some((&id, peer)) = peers.iter_mut().find(|(_, peer)| asked(peer)) else {
-        return Vec::new();
-    };
+    let (&id, peer) = peers.iter_mut().find(|(_, peer)| asked(peer))?;
     let checked = result.and_then(|answer| match crate::wire::Message::check(&answer) {
         Ok(()) => Ok(answer),
         Err(error) => Err(HoldingsFailure::Protocol(error.to_string())),
@@ -151,7 +149,7 @@ pub(crate) fn arrived(
             if let HoldingsFailure::Protocol(reason) = failure {
                 cx.ledger.fault(cx.now, id, FaultKind::Protocol { reason });
             }
-            return Vec::new();
+            return None;
         }
     };
     let hashes = peer
@@ -178,7 +176,7 @@ pub(crate) fn arrived(
         take_role(inventory, peer, role, &mut changed);
     }
     changed.extend(peer.set_partials(known_parts(inventory, &answer.partials)));
-    changed.into_iter().map(|ix| (id, ix)).collect()
+    Some((id, changed))
 }
 
 /// The catalogue changed: bitmaps of its roles are asked for again in full.

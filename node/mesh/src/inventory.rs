@@ -49,7 +49,7 @@ pub(crate) struct Inventory {
     free_files: Vec<u32>,
     by_hash: BTreeMap<BlobHash, FileIx>,
     roles: Vec<Option<Role>>,
-    by_name: BTreeMap<(PublisherId, String), RoleIx>,
+    by_name: BTreeMap<PublisherId, BTreeMap<String, RoleIx>>,
     partials: BTreeSet<FileIx>,
     used: u64,
     spare: BTreeMap<FileIx, u64>,
@@ -101,9 +101,7 @@ impl Inventory {
     }
 
     pub(crate) fn find_role(&self, publisher: &str, name: &str) -> Option<RoleIx> {
-        self.by_name
-            .get(&(publisher.to_owned(), name.to_owned()))
-            .copied()
+        self.by_name.get(publisher)?.get(name).copied()
     }
 
     pub(crate) fn roles(&self) -> impl Iterator<Item = &Role> {
@@ -331,7 +329,6 @@ impl Inventory {
             want: None,
             pinned: false,
             damaged: 0,
-            providers: 0,
             shuffle,
             queued: None,
             places: Vec::with_capacity(1),

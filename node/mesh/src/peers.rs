@@ -182,8 +182,8 @@ impl Peer {
     }
 
     /// Every file that it claims something of, each once or more.
-    pub(crate) fn claimed(&self, inventory: &Inventory) -> BTreeSet<FileIx> {
-        let mut all = self.extras.clone();
+    pub(crate) fn claimed(&self, inventory: &Inventory) -> Vec<FileIx> {
+        let mut all: Vec<FileIx> = self.extras.iter().copied().collect();
         all.extend(self.partials.keys());
         for (role, files) in &self.roles {
             let Some(known) = inventory.role(*role) else {

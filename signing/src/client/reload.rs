@@ -1,5 +1,7 @@
 //! Own state of a client that keeps only the newest file of each role, as the specification lays it out.
 
+use std::sync::Arc;
+
 use sha2::{Digest as _, Sha512};
 
 use crate::metadata::{Envelope, RoleName, Snapshot, Timestamp};
@@ -83,7 +85,7 @@ impl TrustedSet {
                 sha512,
                 ..verify::summary(&envelope, bytes, signers)
             },
-            meta: envelope.document.meta,
+            meta: Arc::new(envelope.document.meta),
         });
         Ok(true)
     }
@@ -103,7 +105,7 @@ impl TrustedSet {
                 chain: Vec::new(),
                 ended: 0,
             }];
-            self.targets.insert(
+            self.put_targets(
                 role,
                 TrustedTargets {
                     held,

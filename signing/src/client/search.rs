@@ -182,7 +182,7 @@ impl Search {
             delegations: delegations.clone(),
             scopes,
         };
-        self.set.targets.insert(hop.role.clone(), trusted);
+        self.set.put_targets(hop.role.clone(), trusted);
         if !own {
             self.new_files.push((file.clone(), bytes));
         }

@@ -19,21 +19,25 @@ use super::{
 /// Verified state of one publisher. Small: a few hundred bytes per role, whatever the number of lessons.
 ///
 /// Always true: every file summed up here met its threshold under a root of the chain that starts at the pinned root;
-/// the versions in `timestamp` and `snapshot` are the floors below which no update goes.
+/// the versions in `timestamp` and `snapshot` are the floors below which no update goes. What is large is shared between
+/// copies until one of them changes it, since every update works on a copy.
 #[derive(Debug, Clone)]
 pub struct TrustedSet {
     pub(super) first_root: u64,
-    pub(super) root: Root,
+    pub(super) root: Arc<Root>,
     pub(super) root_held: Held,
     pub(super) timestamp: Option<TrustedTimestamp>,
     pub(super) snapshot: Option<TrustedSnapshot>,
     /// A newer root took the keys away that signed `timestamp` or `snapshot`: both are kept only to read the lessons
     /// back after a restart. They are no floors, and nobody else would believe them.
     pub(super) rotated: bool,
-    pub(super) targets: BTreeMap<RoleName, TrustedTargets>,
+    pub(super) targets: Arc<TargetsRoles>,
     /// Chains of the terminating delegations, in the order in which the search leaves them (TUF 5.6.7.2.1).
-    pub(super) ended: Vec<Chain>,
+    pub(super) ended: Arc<Vec<Chain>>,
 }
+
+/// The targets roles that are trusted, by name.
+pub(super) type TargetsRoles = BTreeMap<RoleName, Arc<TrustedTargets>>;
 
 #[derive(Debug, Clone)]
 pub(super) struct TrustedTimestamp {
@@ -44,7 +48,7 @@ pub(super) struct TrustedTimestamp {
 #[derive(Debug, Clone)]
 pub(super) struct TrustedSnapshot {
     pub(super) held: Held,
-    pub(super) meta: BTreeMap<RoleName, FileMeta>,
+    pub(super) meta: Arc<BTreeMap<RoleName, FileMeta>>,
 }
 
 #[derive(Debug, Clone)]
@@ -88,13 +92,13 @@ impl TrustedSet {
         let root_held = verify::summary(&envelope, first_root, signers);
         Ok(TrustedSet {
             first_root: envelope.document.version,
-            root: envelope.document,
+            root: Arc::new(envelope.document),
             root_held,
             timestamp: None,
             snapshot: None,
             rotated: false,
-            targets: BTreeMap::new(),
-            ended: Vec::new(),
+            targets: Arc::default(),
+            ended: Arc::default(),
         })
     }
 
@@ -165,6 +169,11 @@ impl TrustedSet {
             .iter()
             .map(|(name, t)| MetaFile::new(MetaRole::from(name), t.held.version));
         roots.chain(timestamp).chain(snapshot).chain(targets)
+    }
+
+    /// Puts a targets role in place of the one held.
+    pub(super) fn put_targets(&mut self, role: RoleName, trusted: TrustedTargets) {
+        Arc::make_mut(&mut self.targets).insert(role, Arc::new(trusted));
     }
 
     fn held_of(&self, role: &MetaRole) -> Option<&Held> {
@@ -278,7 +287,7 @@ impl TrustedSet {
         )?;
         // 5.3.6, 5.3.10: an intermediate root may be expired; 5.3.7, 5.3.8: it becomes the trusted one.
         self.root_held = verify::summary(&envelope, bytes, signers);
-        self.root = envelope.document;
+        self.root = Arc::new(envelope.document);
         Ok(())
     }
 
@@ -336,7 +345,7 @@ impl TrustedSet {
         let signers = verify::check_threshold(file, &envelope, &self.snapshot_authority())?;
         verify::check_version(file, meta.version, envelope.document.version)?;
         // 5.5.5: no listed role disappears or goes back.
-        for (name, trusted) in self.snapshot.iter().flat_map(|snapshot| &snapshot.meta) {
+        for (name, trusted) in self.snapshot.iter().flat_map(|snapshot| &*snapshot.meta) {
             let role = MetaRole::from(name);
             let Some(offered) = envelope.document.meta.get(name) else {
                 return Err(TrustError::NotListed {
@@ -357,7 +366,7 @@ impl TrustedSet {
         let held = verify::listed_summary(&envelope, meta, bytes, signers);
         self.snapshot = Some(TrustedSnapshot {
             held,
-            meta: envelope.document.meta,
+            meta: Arc::new(envelope.document.meta),
         });
         Ok(())
     }

@@ -1,12 +1,13 @@
 //! The walk over all targets roles, delegators before those they delegate to, in order of priority (TUF 5.6.7, pre-order).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::UnixSeconds;
 use crate::metadata::{FileMeta, RoleName};
 
 use super::delegated::{authority, listed, most_bytes};
-use super::set::{Chain, Reach, Scopes, TrustedSet, TrustedTargets};
+use super::set::{Chain, Reach, Scopes, TargetsRoles, TrustedSet, TrustedTargets};
 use super::{MetaFile, MetaRole, Policy, TrustError, verify};
 
 mod queue;
@@ -25,9 +26,9 @@ pub(super) enum Next {
 /// is what a search for it would find there. A role that two roles delegate to must satisfy both of them.
 #[derive(Debug)]
 pub(super) struct Walk {
-    /// Scopes that were in force when the set was last installed.
-    before: BTreeMap<RoleName, Scopes>,
-    before_ended: Vec<Chain>,
+    /// Roles with the scopes that were in force when the set was last installed.
+    before: Arc<TargetsRoles>,
+    before_ended: Arc<Vec<Chain>>,
     /// What is still to be done, next one last.
     pending: Vec<Task>,
     /// Chains of the terminating delegations left behind.
@@ -67,13 +68,8 @@ struct Visited {
 
 impl Walk {
     pub(super) fn new(set: &TrustedSet) -> Walk {
-        let before = set
-            .targets
-            .iter()
-            .map(|(name, targets)| (name.clone(), targets.scopes.clone()))
-            .collect();
         Walk {
-            before,
+            before: set.targets.clone(),
             before_ended: set.ended.clone(),
             pending: Vec::new(),
             ended: Vec::new(),
@@ -88,7 +84,6 @@ impl Walk {
     /// Follows no delegation, and leaves delegated roles as they are.
     pub(super) fn stay_on_top(&mut self) {
         self.top_only = true;
-        self.before.retain(|name, _| name.is_top());
     }
 
     /// Begins at the top-level targets role.
@@ -196,7 +191,7 @@ impl Walk {
             _ => {}
         }
         visit.fetch = false;
-        set.targets.insert(
+        set.put_targets(
             visit.role.clone(),
             TrustedTargets {
                 held,

@@ -50,6 +50,9 @@ enum Command {
         /// Shows the last events of a node that violates an invariant.
         #[arg(long)]
         trace: bool,
+        /// How much of the scenario is simulated, and for how long.
+        #[command(flatten)]
+        part: PartOf,
         /// Runs so many seeds with random faults instead, as `swarm` does.
         #[arg(long)]
         swarm: Option<u64>,
@@ -104,6 +107,31 @@ enum Command {
     },
 }
 
+/// What differs from the scenario's file.
+#[derive(Debug, Clone, Default, clap::Args)]
+struct PartOf {
+    /// One home device stands for so many.
+    #[arg(long)]
+    homes_one_in: Option<u64>,
+    /// So many lessons are one file of their joint length.
+    #[arg(long)]
+    lessons_together: Option<u64>,
+    /// Days that pass.
+    #[arg(long)]
+    days: Option<u64>,
+}
+
+impl PartOf {
+    fn of(&self, mut scenario: Scenario) -> Result<Scenario> {
+        let scale = &mut scenario.scale;
+        scale.homes_one_in = self.homes_one_in.unwrap_or(scale.homes_one_in);
+        scale.lessons_together = self.lessons_together.unwrap_or(scale.lessons_together);
+        scenario.days = self.days.unwrap_or(scenario.days);
+        scenario.check()?;
+        Ok(scenario)
+    }
+}
+
 /// How lessons and records travel.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Way {
@@ -155,6 +183,7 @@ fn execute(command: Command) -> Result<bool> {
             out,
             variant,
             trace,
+            part,
             ..
         } => {
             let options = Options {
@@ -162,6 +191,7 @@ fn execute(command: Command) -> Result<bool> {
                 trace,
                 ..Options::default()
             };
+            let scenario = part.of(Scenario::load(&found(&scenario))?)?;
             run(&scenario, seed, out.as_deref(), &options)
         }
         Command::Swarm {
@@ -193,9 +223,8 @@ fn execute(command: Command) -> Result<bool> {
     }
 }
 
-fn run(scenario: &Path, seed: u64, out: Option<&Path>, options: &Options) -> Result<bool> {
-    let scenario = Scenario::load(&found(scenario))?;
-    let outcome = sim::run(&scenario, seed, options)?;
+fn run(scenario: &Scenario, seed: u64, out: Option<&Path>, options: &Options) -> Result<bool> {
+    let outcome = sim::run(scenario, seed, options)?;
     tell(&outcome);
     if let Some(out) = out {
         sim::report::write(&outcome, out)?;

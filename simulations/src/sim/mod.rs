@@ -4,7 +4,7 @@
 //! couriers are models. Time is whole microseconds, sizes are bytes, all chance comes from the seed: one scenario and one
 //! seed give one history, and one digest, on every machine.
 //!
-//! - `scenario` - what a scenario file says
+//! - `scenario`, `scale` - what a scenario file says, and how much of it is simulated
 //! - `editions` - the ministry's catalogues, signed before the run
 //! - `world` - hosts, events, and what happens when
 //! - `pipe` - lines and air that transfers share
@@ -19,6 +19,7 @@ pub mod outcome;
 pub mod pipe;
 pub mod records;
 pub mod report;
+pub mod scale;
 pub mod scenario;
 pub mod swarm;
 pub mod world;

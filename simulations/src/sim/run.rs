@@ -40,7 +40,7 @@ pub enum RunError {
 /// [`RunError`]: a bug of the simulator or of the mesh.
 pub fn run(scenario: &Scenario, seed: u64, options: &Options) -> Result<Outcome, RunError> {
     let began = Instant::now();
-    let scenario = Arc::new(scenario.clone());
+    let scenario = Arc::new(scenario.clone().at_scale());
     let editions = Arc::new(Editions::new(&scenario, seed));
     let parts = parts(&scenario);
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());

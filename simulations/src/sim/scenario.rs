@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::scale::Scale;
+
 /// Why a scenario cannot be run.
 #[derive(Debug, Error)]
 pub enum ScenarioError {
@@ -80,6 +82,9 @@ pub struct Scenario {
     /// Hours at the end without faults; with at least one, everything must have arrived at the end.
     #[serde(default)]
     pub calm_hours: u64,
+    /// How much of it is simulated.
+    #[serde(default)]
+    pub scale: Scale,
     /// What the reader of a report must know, one sentence each.
     #[serde(default)]
     pub notes: Vec<String>,
@@ -388,6 +393,12 @@ pub struct MeshNumbers {
     pub holdings_s: u64,
     /// Seconds between exchanges of records.
     pub records_s: u64,
+    /// Seconds for which news of records is gathered before neighbours hear of more.
+    pub records_news_s: u64,
+    /// Seconds for which news of lesson bytes is gathered before neighbours hear of more.
+    pub announce_s: u64,
+    /// Seconds between looks at slow ranges.
+    pub review_s: u64,
     /// Largest range in MiB.
     pub range_mib: u64,
     /// Smallest and first range in MiB.
@@ -433,7 +444,11 @@ impl Scenario {
         Ok(scenario)
     }
 
-    fn check(&self) -> Result<(), ScenarioError> {
+    /// Checks what the types do not express.
+    ///
+    /// # Errors
+    /// [`ScenarioError::Senseless`]: says which number to change.
+    pub fn check(&self) -> Result<(), ScenarioError> {
         let fail = |reason: &str| {
             Err(ScenarioError::Senseless {
                 name: self.name.clone(),
@@ -444,6 +459,9 @@ impl Scenario {
             return fail(
                 "one of `days` and `hours` must be at least 1, and `calm_hours` no longer",
             );
+        }
+        if self.scale.homes_one_in == 0 || self.scale.lessons_together == 0 {
+            return fail("[scale] counts from 1");
         }
         if self.municipality.is_empty() {
             return fail("a [[municipality]] is missing");

@@ -117,7 +117,7 @@ const ENOUGH: usize = 3;
 
 /// Runs seeds `first` to below `first + count` with random faults, in as many threads as there are cores.
 pub fn swarm(scenario: &Scenario, name: &str, first: u64, count: u64) -> Found {
-    let scenario = Arc::new(scenario.clone());
+    let scenario = Arc::new(scenario.clone().at_scale());
     // Editions are the same for all seeds: what is published is not what is tried here.
     let editions = Arc::new(Editions::new(&scenario, 0));
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
@@ -165,7 +165,7 @@ pub fn swarm(scenario: &Scenario, name: &str, first: u64, count: u64) -> Found {
 
 /// Runs one case, with the last events of every node in words where `trace` says so.
 pub fn replay(scenario: &Scenario, case: &Case, trace: bool) -> Outcome {
-    let scenario = Arc::new(scenario.clone());
+    let scenario = Arc::new(scenario.clone().at_scale());
     let editions = Arc::new(Editions::new(&scenario, 0));
     play(&scenario, &editions, case, trace)
 }

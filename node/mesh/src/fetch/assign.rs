@@ -15,7 +15,7 @@ use crate::{
     ids::{DemandId, NodeId, RequestId},
     inventory::{FileIx, QueueKey},
     io::Priority,
-    peers::Claim,
+    peers::{Claim, Peer},
     spread::Ask,
 };
 
@@ -23,8 +23,6 @@ use crate::{
 const MAX_WALK: usize = 2_048;
 /// A walk shorter than this starts over next time, so that new rare files are not passed by.
 const SHORT_WALK: usize = 256;
-/// While ranges are in flight, slow ones are looked at this often.
-const REVIEW_INTERVAL: Duration = Duration::from_millis(500);
 /// A flight is only duplicated when it is expected to last longer than this.
 const MIN_WORTH_DUPLICATING: Duration = Duration::from_millis(300);
 /// A peer of this rate keeps all its slots busy.
@@ -68,19 +66,31 @@ impl Fetch {
         if self.paused_until > now || self.disk_is_full() {
             return;
         }
-        let mut peers = self.peers.ids();
-        let first = self.turn % peers.len().max(1);
-        self.turn = self.turn.wrapping_add(1);
-        peers.rotate_left(first);
-        while !peers.is_empty() {
-            peers.retain(|peer| self.plan_one(cx, *peer, Look::New));
+        let turn = self.turn;
+        self.turn = turn.wrapping_add(1);
+        // Most inputs change nothing that a peer could be asked for.
+        if self.peers.iter().any(|(_, peer)| !self.is_idle(peer)) {
+            let mut peers = self.peers.ids();
+            let first = turn % peers.len().max(1);
+            peers.rotate_left(first);
+            while !peers.is_empty() {
+                peers.retain(|peer| self.plan_one(cx, *peer, Look::New));
+            }
         }
         if self.next_review <= now {
-            self.next_review = now.plus(REVIEW_INTERVAL);
+            self.next_review = now.plus(cx.config.review_interval);
+            if self.flights.is_empty() && self.demands.is_empty() {
+                return;
+            }
             for peer in self.peers.ids() {
                 self.plan_one(cx, peer, Look::Slow);
             }
         }
+    }
+
+    /// Was nothing found for this peer, and did nothing change since?
+    fn is_idle(&self, peer: &Peer) -> bool {
+        peer.link.idle_epoch == self.epoch
     }
 
     /// Starts one range from `peer`; false when it is full or nothing fits it.
@@ -91,13 +101,19 @@ impl Fetch {
         let Some(state) = self.peers.get(&peer) else {
             return false;
         };
-        let (flights, idle) = (state.link.flights, state.link.idle_epoch == self.epoch);
+        if look == Look::New && self.is_idle(state) {
+            return false;
+        }
+        let flights = state.link.flights;
         let account = cx.ledger.account(peer);
-        if (idle && look == Look::New) || account.is_paused(cx.now.mono) {
+        if account.is_paused(cx.now.mono) {
             return false;
         }
         let rate = account.rate;
         let slots = slots(cx.config, rate);
+        if flights >= slots && self.demands.is_empty() {
+            return false;
+        }
         let room = flights < slots && self.may_begin(cx.config, cx.now);
         let playback_room = flights < slots + cx.config.playback_extra_ranges;
         if !playback_room {

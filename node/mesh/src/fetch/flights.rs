@@ -303,7 +303,7 @@ impl Fetch {
                 if let Some(state) = self.peers.get_mut(&peer) {
                     state.drop_claim(&self.inventory, flight.file);
                 }
-                self.count_providers(flight.file);
+                self.requeue(flight.file);
                 cx.ledger.account(peer).pause(now, PauseReason::Refused);
             }
             FetchFailure::WrongBytes => self.lied(cx, flight),

@@ -215,19 +215,20 @@ impl Fetch {
         let Some(gone) = self.peers.disconnect(&peer) else {
             return;
         };
-        let claimed = gone.claimed(&self.inventory);
-        for ix in claimed {
-            self.count_providers(ix);
+        for ix in gone.claimed(&self.inventory) {
+            self.requeue(ix);
         }
     }
 
     /// Claims of a peer about these files changed.
-    pub(crate) fn claims_changed(&mut self, changes: Vec<(NodeId, FileIx)>) {
-        let peer = changes.first().map(|(peer, _)| *peer);
-        for (_, ix) in changes {
-            self.count_providers(ix);
+    pub(crate) fn claims_changed(&mut self, peer: NodeId, files: Vec<FileIx>) {
+        if files.is_empty() {
+            return;
         }
-        if let Some(peer) = peer.and_then(|peer| self.peers.get_mut(&peer)) {
+        for ix in files {
+            self.requeue(ix);
+        }
+        if let Some(peer) = self.peers.get_mut(&peer) {
             peer.link.idle_epoch = 0;
         }
     }
@@ -263,15 +264,10 @@ impl Fetch {
             .min()
     }
 
-    /// Puts a file into or takes it out of the queue, as its state demands.
+    /// Puts a file into or takes it out of the queue, as its state and the claims of its peers demand.
     pub(crate) fn requeue(&mut self, ix: FileIx) {
-        let active = self.active.contains_key(&ix);
+        let key = self.queue_key(ix);
         let file = self.inventory.file_mut(ix);
-        let ready = file.is_known() && !file.is_complete() && !active && file.providers > 0;
-        let key = file
-            .want
-            .filter(|_| ready)
-            .map(|want| (want, file.providers, file.shuffle, ix));
         let old = std::mem::replace(&mut file.queued, key);
         if old == key {
             return;
@@ -292,10 +288,16 @@ impl Fetch {
         }
     }
 
-    fn count_providers(&mut self, ix: FileIx) {
+    /// Where a file stands in the queue. Who has it is counted for those alone that could stand there: of most files
+    /// nobody asks.
+    fn queue_key(&self, ix: FileIx) -> Option<QueueKey> {
+        let file = self.inventory.file(ix);
+        let want = file.want?;
+        if !file.is_known() || file.is_complete() || self.active.contains_key(&ix) {
+            return None;
+        }
         let providers = self.peers.providers(&self.inventory, ix);
-        self.inventory.file_mut(ix).providers = providers;
-        self.requeue(ix);
+        (providers > 0).then_some((want, providers, file.shuffle, ix))
     }
 
     fn inspect_if_unknown(&mut self, ix: FileIx) {

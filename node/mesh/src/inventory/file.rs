@@ -56,8 +56,6 @@ pub(crate) struct File {
     pub(crate) pinned: bool,
     /// Bytes that are on the disk and damaged: they take room until the file is whole again or removed.
     pub(crate) damaged: u64,
-    /// Connected peers that hold all or some of it.
-    pub(crate) providers: u32,
     /// Seeded chance: breaks ties between equally rare files.
     pub(crate) shuffle: u32,
     /// Its key in the planner's queue while it stands there.

@@ -81,7 +81,7 @@ impl Inventory {
     }
 
     fn drop_role(&mut self, publisher: &str, name: &str) -> Vec<FileIx> {
-        let Some(&role_ix) = self.by_name.get(&(publisher.to_owned(), name.to_owned())) else {
+        let Some(role_ix) = self.find_role(publisher, name) else {
             return Vec::new();
         };
         let Some(role) = self.roles[role_ix.0 as usize].take() else {
@@ -102,8 +102,8 @@ impl Inventory {
         let next = RoleIx(
             u32::try_from(self.roles.len()).expect("metadata bounds keep roles far below 2^32"),
         );
-        let key = (publisher.to_owned(), name.to_owned());
-        let ix = *self.by_name.entry(key).or_insert(next);
+        let of_publisher = self.by_name.entry(publisher.to_owned()).or_default();
+        let ix = *of_publisher.entry(name.to_owned()).or_insert(next);
         if ix == next {
             self.roles.push(None);
         }

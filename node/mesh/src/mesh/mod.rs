@@ -239,7 +239,9 @@ impl Mesh {
                     request,
                     result,
                 );
-                self.fetch.claims_changed(changes);
+                if let Some((peer, files)) = changes {
+                    self.fetch.claims_changed(peer, files);
+                }
             }
             Input::BlobState { hash, held } => self.fetch.blob_state(cx, hash, held),
             Input::RangeProgress { request, bytes } => self.fetch.progress(cx, request, bytes),

@@ -144,6 +144,15 @@ impl Mesh {
         counts
     }
 
+    /// Files that are to be kept here, and how many of them are held whole: cheap beside [`Mesh::counts`].
+    pub fn followed_files(&self) -> (u64, u64) {
+        let files = self.fetch.inventory.files().map(|(_, file)| file);
+        let wanted = files.filter(|file| file.want.is_some());
+        wanted.fold((0, 0), |(wanted, whole), file| {
+            (wanted + 1, whole + u64::from(file.is_complete()))
+        })
+    }
+
     /// The ledger: every peer that is remembered.
     pub fn peers(&self) -> impl Iterator<Item = (&NodeId, &Account)> {
         self.ledger.iter()

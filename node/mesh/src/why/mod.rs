@@ -2,7 +2,7 @@
 
 mod words;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use pishtar_catalog::{Catalog, Lesson};
 
@@ -363,7 +363,8 @@ pub(crate) fn peer(
         rate: account.rate,
     }];
     if let Some(state) = fetch.peers.get(&peer) {
-        let claimed = state.claimed(&fetch.inventory);
+        let claimed = state.claimed(&fetch.inventory).into_iter();
+        let claimed: BTreeSet<FileIx> = claimed.collect();
         let wanted = |ix: &&FileIx| {
             let file = fetch.inventory.file(**ix);
             file.want.is_some() && !file.is_complete()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::metadata::{Delegations, RoleName, Scope};
 
-use super::{Task, Visit, Walk};
+use super::{Task, Visit, Visited, Walk};
 use crate::client::set::{Chain, Scopes, TrustedSet};
 use crate::client::{MAX_DELEGATION_DEPTH, MAX_DELEGATIONS, MetaFile, MetaRole, TrustError};
 
@@ -70,7 +70,10 @@ impl Walk {
     pub(super) fn queue_rescoped(&mut self) -> bool {
         let rescoped = self.visited.iter().filter(|(name, visited)| {
             !self.fetched.contains(*name)
-                && !self.is_scope_of(self.before.get(*name), &visited.scopes)
+                && !self.is_scope_of(
+                    self.before.get(*name).map(|role| &role.scopes),
+                    &visited.scopes,
+                )
         });
         let visits: Vec<Task> = rescoped
             .map(|(_, visited)| {
@@ -96,18 +99,30 @@ impl Walk {
     }
 
     pub(super) fn finish(&mut self, set: &mut TrustedSet) {
-        for (name, visited) in std::mem::take(&mut self.visited) {
-            if let Some(targets) = set.targets.get_mut(&name) {
-                targets.scopes = visited.scopes;
+        let visited = std::mem::take(&mut self.visited);
+        let before = std::mem::take(&mut self.before);
+        let gone =
+            |name: &&RoleName| !visited.contains_key(*name) && (!self.top_only || name.is_top());
+        self.removed = before.keys().filter(gone).cloned().collect();
+        // What stays as it is stays shared with the copies of this set.
+        let rescoped = |(name, visited): &(RoleName, Visited)| {
+            let held = set.targets.get(name);
+            held.is_some_and(|held| held.scopes != visited.scopes)
+        };
+        let rescoped: Vec<_> = visited.into_iter().filter(rescoped).collect();
+        if !rescoped.is_empty() || !self.removed.is_empty() {
+            let roles = Arc::make_mut(&mut set.targets);
+            for (name, visited) in rescoped {
+                if let Some(targets) = roles.get_mut(&name) {
+                    Arc::make_mut(targets).scopes = visited.scopes;
+                }
             }
-            self.before.remove(&name);
+            for name in &self.removed {
+                roles.remove(name);
+            }
         }
-        if !self.top_only {
-            set.ended = std::mem::take(&mut self.ended);
-        }
-        self.removed = std::mem::take(&mut self.before).into_keys().collect();
-        for name in &self.removed {
-            set.targets.remove(name);
+        if !self.top_only && *set.ended != self.ended {
+            set.ended = Arc::new(std::mem::take(&mut self.ended));
         }
     }
 }

@@ -231,9 +231,8 @@ impl World {
             if let Some(mesh) = host.mesh.as_ref()
                 && (host.kind == Kind::School || (host.kind == Kind::Home && self.schools == 0))
             {
-                let counts = mesh.counts();
-                host.wanted = counts.lessons_followed;
-                host.whole_wanted = counts.lessons_complete;
+                // A lesson of a scenario is one file.
+                (host.wanted, host.whole_wanted) = mesh.followed_files();
             }
         }
     }

@@ -117,6 +117,17 @@ impl World {
         if numbers.records_s > 0 {
             config.records_interval = seconds(numbers.records_s);
         }
+        if numbers.records_news_s > 0 {
+            config.records_hint_interval = seconds(numbers.records_news_s);
+            config.records_visit_after = seconds(numbers.records_news_s);
+        }
+        if numbers.announce_s > 0 {
+            config.holdings_interval = seconds(numbers.announce_s);
+            config.holdings_patience = seconds(numbers.announce_s);
+        }
+        if numbers.review_s > 0 {
+            config.review_interval = seconds(numbers.review_s);
+        }
         if numbers.range_mib > 0 {
             config.max_range_bytes = numbers.range_mib << 20;
         }
