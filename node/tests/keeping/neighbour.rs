@@ -218,9 +218,12 @@ impl Shared {
                 near_write.write_all(piece).await?;
                 at += bytes as u64;
             }
-            while about_bytes && manners == Manners::Endless {
-                near_write.write_all(&piece).await?;
-                self.beyond.fetch_add(piece.len() as u64, Relaxed);
+            if about_bytes && manners == Manners::Endless {
+                // Until it is hung up on.
+                loop {
+                    near_write.write_all(&piece).await?;
+                    self.beyond.fetch_add(piece.len() as u64, Relaxed);
+                }
             }
             near_write.close().await
         };
