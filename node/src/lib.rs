@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod collector;
 pub mod control;
+mod cores;
 pub mod demo;
 pub mod engine;
 pub mod handle;

@@ -323,7 +323,7 @@ impl Collector {
         }
         let hour = u32::try_from(now.max(0) / 3600).unwrap_or(u32::MAX);
         let logs: Vec<(LogKey, u64)> = logs.into_iter().collect();
-        open::on_all_cores(&logs, |part| {
+        crate::cores::on_all_cores(&logs, |part| {
             part.iter()
                 .map(|(log, up_to)| self.secret.acknowledge(hour, *log, *up_to))
                 .collect()

@@ -3,6 +3,7 @@
 use pishtar_signing::record::{CollectionSecret, Header, Opener, Record, RecordId, Slot};
 
 use super::content::Content;
+use crate::cores::on_all_cores;
 
 /// A record of which the content is known.
 pub(super) struct OpenedRecord {
@@ -62,26 +63,6 @@ pub(super) fn open_bytes(
 
 fn opener(secret: &CollectionSecret) -> Opener {
     Opener::new(Slot::Ministry, secret.seal_secret())
-}
-
-/// Does the work in order, the items shared out among the cores.
-pub(super) fn on_all_cores<T: Sync, R: Send>(
-    items: &[T],
-    work: impl Fn(&[T]) -> Vec<R> + Sync,
-) -> Vec<R> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let share = items.len().div_ceil(threads).max(64);
-    let work = &work;
-    std::thread::scope(|scope| {
-        let parts: Vec<_> = items
-            .chunks(share)
-            .map(|part| scope.spawn(move || work(part)))
-            .collect();
-        parts
-            .into_iter()
-            .flat_map(|part| part.join().expect("opening never panics"))
-            .collect()
-    })
 }
 
 fn open_one(record: &Record, opener: &mut Opener) -> Result<OpenedRecord, Unreadable> {

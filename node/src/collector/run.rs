@@ -15,7 +15,7 @@ use libp2p::Multiaddr;
 use pishtar_mesh::records::{ExchangeStats, SetKind};
 use pishtar_signing::{ack::Ack, record::CollectionSecret};
 use thiserror::Error;
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tokio_util::compat::TokioAsyncReadCompatExt;
 
 use super::{
@@ -40,6 +40,8 @@ const INGEST_BATCH: usize = 4096;
 /// Exchanges in a row while the sync point has more, before what came is counted: parts of a log that come apart then count
 /// together. Each brings at most 8,192 records.
 const PULLS: usize = 16;
+/// Records counted before the first of them are freed.
+const FREED_TOGETHER: usize = 4 * INGEST_BATCH;
 /// How long a round waits for sinks that are slow; what they have not got is acknowledged in a later round.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Longest wait for the sync point with `--once`.
@@ -310,17 +312,38 @@ impl Worker {
             .collect();
         let held: BTreeSet<_> = held.into_iter().collect();
         self.seen.retain(|id| held.contains(id));
-        self.count(&fresh, report, now)?;
+        // What the sinks have of one part frees its records while the next is opened.
+        let mut freeing = Vec::new();
+        for part in fresh.chunks(FREED_TOGETHER) {
+            self.count(part, report, now)?;
+            let acks = self.collector.acknowledge(now);
+            freeing.push(self.free(acks, now));
+        }
         let notices = self.collector.notices();
         blocking(move || notices.settle(PATIENCE)).await;
         let acks = self.collector.acknowledge(now);
+        freeing.push(self.free(acks, now));
         let mut acknowledged = 0;
-        for acks in acks.chunks(INGEST_BATCH) {
-            let acks = acks.iter().map(|ack| ack.to_bytes().to_vec()).collect();
-            let stored = self.store.store(SetKind::Acks, acks, [0; 32], now).await?;
-            acknowledged += stored.accepted;
+        for freed in freeing {
+            acknowledged += freed
+                .await
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
         }
         Ok(acknowledged)
+    }
+
+    /// Stores acknowledgements, which frees what they cover, beside the work of the caller; tells how many are new.
+    fn free(&self, acks: Vec<Ack>, now: i64) -> JoinHandle<Result<usize, StoreFault>> {
+        let store = self.store.clone();
+        tokio::spawn(async move {
+            let mut accepted = 0;
+            for acks in acks.chunks(INGEST_BATCH) {
+                let acks = acks.iter().map(|ack| ack.to_bytes().to_vec()).collect();
+                let stored = store.store(SetKind::Acks, acks, [0; 32], now).await?;
+                accepted += stored.accepted;
+            }
+            Ok(accepted)
+        })
     }
 
     /// Opens the next batch while the last one is committed.

@@ -150,3 +150,18 @@ fn a_comparison_that_is_cut_short_is_noticed_and_made_good() {
     assert!(ours.equal && theirs.equal);
     assert_eq!(honest, other);
 }
+
+/// A sync point that is full of others' records is no enemy, but as much in the way: the few that a carrier brings are found
+/// and taken in its first session.
+#[test]
+fn a_full_carrier_does_not_keep_anothers_few_from_being_found() {
+    let limits = Limits { max_items: 1_000 };
+    let mut full = Carrier::with(0..30_000, []);
+    let mut few = Carrier::with(50_000..50_900, []);
+    let (ours, _, _) = tests::exchange(&mut few, &mut full, limits);
+    assert_eq!((ours.records_out, ours.records_in), (900, 1_000));
+    assert!(ours.more && !ours.equal);
+    let mut few = Carrier::with(60_000..60_900, []);
+    let (ours, _, _) = tests::exchange(&mut full, &mut few, limits);
+    assert_eq!((ours.records_out, ours.records_in), (1_000, 900));
+}

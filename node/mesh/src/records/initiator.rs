@@ -182,7 +182,8 @@ impl Initiator {
         let next = negentropy
             .reconcile_with_ids(&answer, have, need)
             .map_err(broken)?;
-        let enough = have.len().max(need.len()) >= self.limits.max_items || *rounds >= MAX_ROUNDS;
+        // Whoever has much more than the other must not keep the other's few from being found.
+        let enough = have.len().min(need.len()) >= self.limits.max_items || *rounds >= MAX_ROUNDS;
         match next {
             Some(query) if !enough => {
                 self.outputs

@@ -31,8 +31,9 @@ pub use self::set::{Entry, SetDigest, SetKind, Snapshot};
 pub const VERSION: u8 = 1;
 /// Most items named in one `Want` or pushed in one batch: bounds a batch at 1 MiB of memory.
 pub const BATCH_ITEMS: usize = 128;
-/// Most negentropy rounds of one kind: a peer cannot keep a session alive by never agreeing.
-pub const MAX_ROUNDS: u32 = 64;
+/// Most negentropy rounds of one kind: a peer cannot keep a session alive by never agreeing. Enough to name all records of a
+/// full carrier, 1,750 in a round, to somebody who has none of them.
+pub const MAX_ROUNDS: u32 = 128;
 /// Largest negentropy message in bytes; leaves room for the frame around it.
 pub(crate) const NEGENTROPY_BYTES: u64 = 56 * 1024;
 

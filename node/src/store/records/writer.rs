@@ -11,6 +11,8 @@ use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 use redb::Database;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::cores::on_all_cores;
+
 use super::{
     MAX_FRESH, SaveError, Saved, Shared, StoreFault,
     batch::Batch,
@@ -55,7 +57,7 @@ pub(super) enum Job {
 }
 
 impl Job {
-    /// Checks signatures here, on the caller's thread, so that a flood of items does not hold up saves.
+    /// Checks signatures here, on the caller's thread and the other cores, so that a flood of items does not hold up saves.
     pub(super) fn checked(
         kind: SetKind,
         items: Vec<Vec<u8>>,
@@ -66,13 +68,15 @@ impl Job {
     ) -> Self {
         let total = items.len();
         let (mut records, mut acks) = (Vec::new(), Vec::new());
-        for item in items {
-            match kind {
-                SetKind::Records => records.extend(Record::parse(item)),
-                SetKind::Acks => {
-                    let signed = |ack: &Ack| keys.iter().any(|key| ack.verify(key).is_ok());
-                    acks.extend(Ack::parse(&item).ok().filter(signed));
-                }
+        match kind {
+            SetKind::Records => {
+                let parse = |item: &Vec<u8>| Record::parse(item.clone());
+                records = on_all_cores(&items, |part| part.iter().flat_map(parse).collect());
+            }
+            SetKind::Acks => {
+                let signed = |ack: &Ack| keys.iter().any(|key| ack.verify(key).is_ok());
+                let parse = |item: &Vec<u8>| Ack::parse(item).ok().filter(signed);
+                acks = on_all_cores(&items, |part| part.iter().filter_map(parse).collect());
             }
         }
         Self::Keep {
