@@ -353,6 +353,9 @@ fn tell(outcome: &Outcome) {
         "records: {} collected, {} on their way; half within {} s, nine in ten within {} s",
         delay.count, delay.pending, delay.p50, delay.p90
     );
+    for line in sim::report::lines(outcome) {
+        println!("- {line}");
+    }
     for (link, bytes) in &outcome.bytes_by_link_kind {
         println!("{link}: {:.3} GB", *bytes as f64 / 1e9);
     }

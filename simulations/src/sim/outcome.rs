@@ -42,6 +42,9 @@ pub struct Outcome {
     /// lesson.
     #[serde(default)]
     pub lesson_delay_s: Delay,
+    /// The same for lessons alone that were published after the start.
+    #[serde(default)]
+    pub new_lesson_delay_s: Delay,
     /// Editions of the ministry's catalogue, oldest first.
     #[serde(default)]
     pub editions: Vec<Edition>,

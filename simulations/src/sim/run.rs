@@ -123,6 +123,11 @@ fn join(scenario: &Scenario, mut outcomes: Vec<Outcome>) -> Outcome {
         .map(|outcome| &outcome.lesson_delay_s)
         .collect();
     whole.lesson_delay_s = join_delays(&lessons);
+    let new: Vec<&Delay> = outcomes
+        .iter()
+        .map(|outcome| &outcome.new_lesson_delay_s)
+        .collect();
+    whole.new_lesson_delay_s = join_delays(&new);
     let editions: Vec<&[Edition]> = outcomes
         .iter()
         .map(|outcome| outcome.editions.as_slice())

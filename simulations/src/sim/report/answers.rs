@@ -10,21 +10,32 @@ struct Answer {
     well: bool,
 }
 
-/// The section at the top of the page.
-pub(super) fn section(outcome: &Outcome) -> String {
+fn all(outcome: &Outcome) -> impl Iterator<Item = Answer> {
     let answers = [
         lessons(outcome),
+        new_lessons(outcome),
         catalogue(outcome),
         progress(outcome),
         sticks(outcome),
         Some(rules(outcome)),
     ];
+    answers.into_iter().flatten()
+}
+
+/// The answers as lines of text.
+pub fn lines(outcome: &Outcome) -> Vec<String> {
+    let line = |answer: Answer| format!("{} {}", answer.sentence, answer.more);
+    all(outcome).map(line).collect()
+}
+
+/// The section at the top of the page.
+pub(super) fn section(outcome: &Outcome) -> String {
     let item = |answer: Answer| {
         let class = if answer.well { "" } else { " class=\"late\"" };
         let (sentence, more) = (escape(&answer.sentence), escape(&answer.more));
         format!("<li{class}><strong>{sentence}</strong>{more}</li>")
     };
-    let items: String = answers.into_iter().flatten().map(item).collect();
+    let items: String = all(outcome).map(item).collect();
     format!("<section><h2>Answers</h2><ul class=\"answers\">{items}</ul></section>")
 }
 
@@ -70,6 +81,31 @@ fn lessons(outcome: &Outcome) -> Option<Answer> {
         ),
         more,
         well: false,
+    })
+}
+
+/// How long until every village has a new lesson?
+fn new_lessons(outcome: &Outcome) -> Option<Answer> {
+    let delay = &outcome.new_lesson_delay_s;
+    let all = delay.count + delay.pending;
+    if all == 0 || delay.count == 0 {
+        return None;
+    }
+    let more = format!(
+        "The last that arrived took {}. {} of {} had not arrived when the {:.0} days were over; those published shortly before are among them.",
+        duration(delay.max as f64),
+        thousands(delay.pending),
+        thousands(all),
+        outcome.simulated_days
+    );
+    Some(Answer {
+        sentence: format!(
+            "A lesson that the ministry adds during the term is at half of the schools within {}, at nine of ten of those that it reaches within {}.",
+            duration(delay.p50 as f64),
+            duration(delay.p90 as f64)
+        ),
+        more,
+        well: delay.pending * 10 <= all,
     })
 }
 
@@ -186,8 +222,8 @@ fn progress(outcome: &Outcome) -> Option<Answer> {
     };
     Some(Answer {
         sentence: format!(
-            "Progress is {} late; nine of ten records take {} at most.",
-            duration(delay.p50 as f64),
+            "Half of what learners did is known to the ministry within {}; nine of ten records take {} at most.",
+            duration(delay.p50.max(60) as f64),
             duration(delay.p90 as f64)
         ),
         more: format!("The slowest took {}. {rest}", duration(delay.max as f64)),

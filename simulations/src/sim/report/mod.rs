@@ -18,6 +18,7 @@ use std::{
 
 use thiserror::Error;
 
+pub use self::answers::lines;
 pub(super) use self::{
     page::{escape, page, table},
     plots::link_name,

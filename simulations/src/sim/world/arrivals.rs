@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     World,
-    host::{HostIx, Kind},
+    host::{Host, HostIx, Kind},
 };
 use crate::sim::{SECOND, editions::BlobIx, outcome::Edition};
 
@@ -17,6 +17,8 @@ pub(super) struct Arrivals {
     seen: BTreeMap<HostIx, Vec<u64>>,
     /// How many took so many seconds, to a precision of under a hundredth.
     pub(super) times: BTreeMap<u64, u64>,
+    /// The same for files alone that were published after the start.
+    pub(super) new_times: BTreeMap<u64, u64>,
     known: Vec<u64>,
     held: Vec<u64>,
 }
@@ -59,9 +61,14 @@ impl World {
             self.tally.arrivals.published = published;
         }
         let now_s = self.now / SECOND;
-        if let Some(Some(since)) = self.tally.arrivals.published.get(blob as usize) {
-            let took = coarse(now_s.saturating_sub(*since));
-            *self.tally.arrivals.times.entry(took).or_default() += 1;
+        let since = self.tally.arrivals.published.get(blob as usize).copied();
+        if let Some(Some(since)) = since {
+            let took = coarse(now_s.saturating_sub(since));
+            let arrivals = &mut self.tally.arrivals;
+            *arrivals.times.entry(took).or_default() += 1;
+            if since > 0 {
+                *arrivals.new_times.entry(took).or_default() += 1;
+            }
         }
     }
 
@@ -93,6 +100,32 @@ impl World {
         hosts
             .map(|(_, host)| host.wanted.saturating_sub(host.whole_wanted))
             .sum()
+    }
+
+    /// Lessons published after the start that schools follow and do not hold, whether they know of them or not.
+    pub(super) fn new_lessons_missing(&self) -> u64 {
+        let (first, newest) = (&self.editions.list[0], &self.editions.list[self.edition]);
+        let Ok((_, catalog)) = self.editions.restore(&newest.files) else {
+            return 0;
+        };
+        let new = newest
+            .blobs
+            .iter()
+            .filter(|ix| first.blobs.binary_search(ix).is_err());
+        let lesson =
+            |ix: &BlobIx| Some((*ix, catalog.file(&self.editions.blobs[*ix as usize].0)?.0));
+        let new: Vec<_> = new.filter_map(lesson).collect();
+        let missing = |host: &Host| {
+            let mut lacks = 0;
+            for (ix, lesson) in &new {
+                let follows = host.follow.iter().any(|rule| rule.matches(lesson));
+                lacks += u64::from(follows && !host.disk.has_whole(*ix));
+            }
+            lacks
+        };
+        let hosts = (0..).zip(&self.hosts);
+        let counted = hosts.filter(|(at, _)| self.counts_for_lessons(*at));
+        counted.map(|(_, host)| missing(host)).sum()
     }
 
     /// The editions that were published, for the report.

@@ -338,7 +338,7 @@ impl World {
         for number in 0..plan.each {
             let pipe = self.pipe(plan.stick_mb_s * 1_000_000);
             let name = &self.scenario.municipality[municipality].name;
-            let name = format!("{name}/courier{number}");
+            let name = format!("{name}, courier {}", number + 1);
             let route = schools.iter().copied().skip(number as usize);
             let route: Vec<HostIx> = route.step_by(plan.each as usize).collect();
             if route.is_empty() {

@@ -144,6 +144,7 @@ impl World {
         self.look_at_editions();
         let editions = self.editions_told();
         let lessons = delay_of(&self.tally.arrivals.times, self.lessons_missing());
+        let new = delay_of(&self.tally.arrivals.new_times, self.new_lessons_missing());
         let records = self.book.records.iter();
         let pending = records
             .filter(|record| record.counted.is_none() && !record.junk)
@@ -171,6 +172,7 @@ impl World {
                 .map(|(link, bytes)| ((*link).to_owned(), *bytes))
                 .collect(),
             lesson_delay_s: lessons,
+            new_lesson_delay_s: new,
             editions,
             progress_delay_s: self.tally.delay(pending),
             catalogue_age: self.tally.age,
