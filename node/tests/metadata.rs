@@ -61,6 +61,7 @@ fn options(folder: &Path, name: &str) -> NodeOptions {
         attachment: None,
         peers: Vec::new(),
         mdns: false,
+        limits: pishtar::net::Limits::default(),
         publish: Vec::new(),
         follow: Vec::new(),
         quota_bytes: None,

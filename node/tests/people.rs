@@ -106,6 +106,7 @@ impl World {
             attachment: None,
             peers: Vec::new(),
             mdns: false,
+            limits: pishtar::net::Limits::default(),
             publish: Vec::new(),
             follow: Vec::new(),
             quota_bytes: None,

@@ -267,6 +267,7 @@ mod tests {
         assert_eq!(ask(9, 2, 3, Ask::This), Give::This);
         assert_eq!(ask(9, 2, 4, Ask::Playback), Give::This);
         assert_eq!(ask(9, 2, 7, Ask::Any), Give::This);
+        assert_eq!(ask(10, 3, 7, Ask::Any), Give::This, "an eighth is free");
         assert_eq!(ask(10, 3, 7, Ask::Any), Give::Rather(None), "on its way");
         assert_eq!(ask(10, 3, 6, Ask::Any), Give::This, "went out long ago");
         assert_eq!(ask(12, 3, 7, Ask::Any), Give::This, "has arrived");

@@ -12,6 +12,7 @@ use crate::{
     collector::{self, CollectArgs},
     engine::{self, NodeOptions},
     handle::{Handle, status::Status},
+    net::Limits,
     web::TlsChoice,
 };
 
@@ -81,6 +82,7 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<()> {
         attachment: args.link,
         peers: args.peer,
         mdns: !args.no_mdns,
+        limits: Limits::default(),
         publish: args.publish,
         follow: args.follow,
         quota_bytes: args.quota,

@@ -23,7 +23,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     control::ControlSocket,
     handle::{Handle, Shared},
-    net::{NetEvent, Server, blobs::ProviderLimits},
+    net::{Limits, NetEvent, Server, blobs::ProviderLimits},
     school,
     store::meta_history::MetaHistory,
     web::TlsChoice,
@@ -74,6 +74,8 @@ pub struct NodeOptions {
     pub peers: Vec<Multiaddr>,
     /// Whether to use mDNS.
     pub mdns: bool,
+    /// Bounds that protect this node from its neighbours. The one on memory counts the whole process.
+    pub limits: Limits,
     /// Published folders to seed from.
     pub publish: Vec<PathBuf>,
     /// Lessons to keep; empty = as chosen before.

@@ -331,6 +331,7 @@ fn start_network(
     config.mdns = options.mdns;
     config.dial.clone_from(&options.peers);
     config.attachment = attachment(options);
+    config.limits = options.limits;
     config.hint_is_valid = |bytes| wire::decode::<wire::HintMessage>(bytes).is_ok();
     Network::start(config)
 }

@@ -31,7 +31,7 @@ use tokio::{
 
 use super::{
     MIB,
-    world::{World, complete, content, id, text, until},
+    world::{World, complete, content, id, limits, text, until},
 };
 
 /// Another machine than the honest neighbour's, as far as the node can tell.
@@ -242,7 +242,7 @@ async fn hostile(key: u8, school: &Multiaddr) -> NetHandle {
         limits: Limits {
             // On its own side it allows itself everything.
             max_inbound_streams_per_peer: STREAMS,
-            ..Limits::default()
+            ..limits()
         },
         ..NetConfig::new(NodeKey::from_seed([key; 32]))
     })

@@ -19,7 +19,7 @@ use pishtar::{
 };
 use tokio::sync::mpsc;
 
-use super::world::{address, until};
+use super::world::{address, limits, until};
 
 /// Status bytes of `/pishtar/blobs/1`.
 const BUSY: u8 = 1;
@@ -79,6 +79,7 @@ impl Neighbour {
             listen: vec!["/ip4/127.0.0.1/tcp/0".parse().expect("an address")],
             tag: "keeping".to_owned(),
             mdns: false,
+            limits: limits(),
             dial: [vec![at], others].concat(),
             ..NetConfig::new(NodeKey::from_seed([key; 32]))
         })

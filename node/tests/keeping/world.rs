@@ -10,11 +10,20 @@ use std::{
 use pishtar::{
     engine::{self, Node, NodeOptions},
     handle::Handle,
+    net::Limits,
 };
 use pishtar_catalog::LessonId;
 
 /// Longest that anything here may take.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
+/// The bounds of a node, but for memory: all nodes of all tests here share one process, which the bound counts.
+pub(crate) fn limits() -> Limits {
+    Limits {
+        max_resident_bytes: 4 << 30,
+        ..Limits::default()
+    }
+}
 
 /// A ministry's published folder with lessons of chosen sizes.
 pub(crate) struct World {
@@ -93,6 +102,7 @@ impl World {
             attachment: None,
             peers: Vec::new(),
             mdns: false,
+            limits: limits(),
             publish: Vec::new(),
             follow: Vec::new(),
             quota_bytes: None,
