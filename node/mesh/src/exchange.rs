@@ -14,6 +14,10 @@ use crate::{
 /// schools come, and with a thousand of them news never ends.
 const FEW_PEERS: usize = 16;
 
+/// So many failures in a row are told of, once. One or two are everyday: a neighbour has few places for exchanges, and
+/// where thirty devices meet at once most find them taken.
+const TOLD_FAILURES: u32 = 3;
+
 /// The schedule of exchanges.
 #[derive(Debug)]
 pub(crate) struct Exchange {
@@ -117,7 +121,9 @@ impl Exchange {
             }
             Err(reason) => {
                 visit.failed(cx);
-                cx.tell(Event::RecordsFailed { peer, reason });
+                if visit.failures == TOLD_FAILURES {
+                    cx.tell(Event::RecordsFailed { peer, reason });
+                }
             }
         }
     }
@@ -181,6 +187,38 @@ fn spacing(peers: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Config, Input, Mesh, Mono, Now, Restored};
+
+    #[test]
+    fn a_neighbour_without_a_place_is_told_of_only_when_it_stays_so() {
+        let peer = NodeId([2; 32]);
+        let mut now = Now {
+            mono: Mono::default(),
+            wall: 1_790_000_000,
+        };
+        let config = Config::new(NodeId([1; 32]), [0; 32]);
+        let mut mesh = Mesh::new(config, now, Restored::default());
+        mesh.handle(now, Input::PeerConnected { peer });
+        let mut told_at = Vec::new();
+        let mut failures = 0;
+        for _ in 0..200 {
+            while let Some(output) = mesh.poll_output() {
+                match output {
+                    Output::ExchangeRecords { request, .. } => {
+                        failures += 1;
+                        let result = Err("no place".to_owned());
+                        mesh.handle(now, Input::RecordsExchanged { request, result });
+                    }
+                    Output::Event(Event::RecordsFailed { .. }) => told_at.push(failures),
+                    _ => {}
+                }
+            }
+            now.mono = now.mono.plus(Duration::from_secs(1));
+            mesh.handle(now, Input::Tick);
+        }
+        assert!(failures > 4, "{failures}");
+        assert_eq!(told_at, [TOLD_FAILURES]);
+    }
 
     #[test]
     fn a_sync_point_of_many_schools_hints_in_proportion() {
