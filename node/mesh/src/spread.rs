@@ -3,7 +3,8 @@
 //! Many neighbours that begin at once do not know yet what the others ask for, and would take the same parts from
 //! the one that has them all. That one knows what it gave: it answers a request for a part that is on its way to
 //! somebody else with a part that nobody has, and the asker gets the first from its neighbours. What a neighbour
-//! has or is getting is repeated only to one that waited for it in vain.
+//! has or is getting is repeated to one that waited for it in vain and, once all of the file went out, up to an eighth
+//! of it to anyone, because the line would else be idle.
 //!
 //! Steering is advice: who insists, or plays, is served.
 

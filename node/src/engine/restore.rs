@@ -216,7 +216,9 @@ pub(super) async fn open(options: &NodeOptions, clock: Clock) -> Result<Opened, 
     let mut config = Config::new(key.node_id(), random_seed(&data)?);
     config.built = BUILT;
     config.quota_bytes = options.quota_bytes;
-    config.attachment = attachment(options);
+    // Asked once: the core and the neighbours have to hear the same.
+    let attachment = options.attachment.unwrap_or_else(attachment::detect);
+    config.attachment = attachment;
     let states = blobs
         .states(|hash| catalog.file(hash).map(|(_, file)| file.length))
         .await
@@ -251,7 +253,7 @@ pub(super) async fn open(options: &NodeOptions, clock: Clock) -> Result<Opened, 
     let search_folder = data.join("search");
     let search = Search::open(&search_folder)
         .map_err(|error| store_error("search", &search_folder, error.to_string()))?;
-    let (net, net_events) = start_network(options, key)?;
+    let (net, net_events) = start_network(options, attachment, key)?;
     Ok(Opened {
         lock,
         data,
@@ -317,12 +319,9 @@ pub(super) fn records_state(records: &RecordStore) -> (u64, [u8; 32]) {
     (own.count, *both.finalize().as_bytes())
 }
 
-fn attachment(options: &NodeOptions) -> Attachment {
-    options.attachment.unwrap_or_else(attachment::detect)
-}
-
 fn start_network(
     options: &NodeOptions,
+    attachment: Attachment,
     key: NodeKey,
 ) -> Result<(NetHandle, mpsc::Receiver<NetEvent>), NetError> {
     let mut config = NetConfig::new(key);
@@ -330,7 +329,7 @@ fn start_network(
     config.tag.clone_from(&options.network);
     config.mdns = options.mdns;
     config.dial.clone_from(&options.peers);
-    config.attachment = attachment(options);
+    config.attachment = attachment;
     config.limits = options.limits;
     config.hint_is_valid = |bytes| wire::decode::<wire::HintMessage>(bytes).is_ok();
     Network::start(config)
