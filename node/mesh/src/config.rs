@@ -36,17 +36,17 @@ pub struct Config {
     /// Most connected peers that are tracked. Default 128. Too low: neighbours are ignored;
     /// too high: a flood of identities costs memory.
     pub max_peers: usize,
-    /// Ranges in flight per fast peer, half of it for slow ones. Default 4. One leaves the link idle between ranges; many
+    /// Ranges in flight per fast peer, three quarters of it for slow ones. Default 4. One leaves the link idle between ranges; many
     /// starve other receivers of the same provider.
     pub ranges_per_peer: usize,
     /// Further ranges per peer for playback alone. Default 2.
     pub playback_extra_ranges: usize,
     /// Ranges in flight altogether. Default 64: bounds memory and open files.
     pub max_ranges: usize,
-    /// Smallest range in bytes for slow peers. Default 256 KiB. Smaller: more fsyncs and round
-    /// trips; larger: a slow peer blocks a part of a file for long.
+    /// Smallest range in bytes for slow peers. Default 128 KiB. Smaller: more round trips and work
+    /// for each byte; larger: a slow peer blocks a part of a file for long, and a class waits longer for what it can give.
     pub min_range_bytes: u64,
-    /// Range in bytes for peers of unknown rate. Default 256 KiB: a class that begins at once can soon give.
+    /// Range in bytes for peers of unknown rate. Default 128 KiB: a class that begins at once can soon give.
     pub first_range_bytes: u64,
     /// Largest range in bytes, for fast peers. Default 8 MiB.
     pub max_range_bytes: u64,
@@ -106,8 +106,8 @@ impl Config {
             ranges_per_peer: 4,
             playback_extra_ranges: 2,
             max_ranges: 64,
-            min_range_bytes: 256 * 1024,
-            first_range_bytes: 256 * 1024,
+            min_range_bytes: 128 * 1024,
+            first_range_bytes: 128 * 1024,
             max_range_bytes: 8 * 1024 * 1024,
             range_time: Duration::from_millis(40),
             flight_time: Duration::from_secs(2),

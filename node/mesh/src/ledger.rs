@@ -9,6 +9,7 @@ use std::{
 use crate::{
     desk::doubled,
     ids::{Mono, NodeId, Now, PublisherId, UnixSeconds},
+    meter::Meter,
 };
 use pishtar_catalog::BlobHash;
 
@@ -128,13 +129,7 @@ pub struct Account {
     meter: Meter,
 }
 
-/// Measures a rate over windows of at least 100 ms while something is in flight.
-#[derive(Debug, Clone, Copy, Default)]
-struct Meter {
-    window: Mono,
-    bytes: u64,
-}
-
+/// The rate is measured over at least so much time with something in flight.
 const METER_WINDOW: Duration = Duration::from_millis(100);
 
 impl Account {
@@ -145,32 +140,18 @@ impl Account {
 
     /// A first range goes to an idle peer: idle time must not count into its rate.
     pub(crate) fn transfer_starts(&mut self, now: Mono) {
-        self.meter = Meter {
-            window: now,
-            bytes: 0,
-        };
+        self.meter.resume(now);
     }
 
     /// Verified bytes arrived.
     pub(crate) fn received(&mut self, now: Mono, bytes: u64) {
         self.rx_bytes += bytes;
-        self.meter.bytes += bytes;
-        let elapsed = now.since(self.meter.window);
-        if elapsed < METER_WINDOW {
+        let Some(latest) = self.meter.received(now, bytes, METER_WINDOW) else {
             return;
-        }
-        let micros = u64::try_from(elapsed.as_micros())
-            .unwrap_or(u64::MAX)
-            .max(1);
-        let latest = self.meter.bytes.saturating_mul(1_000_000) / micros;
-        self.rate = if self.rate == 0 {
-            latest
-        } else {
-            (self.rate * 7 + latest * 3) / 10
         };
-        self.meter = Meter {
-            window: now,
-            bytes: 0,
+        self.rate = match self.rate {
+            0 => latest,
+            before => (before * 7 + latest * 3) / 10,
         };
     }
 

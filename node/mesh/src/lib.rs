@@ -19,6 +19,7 @@ mod io;
 pub mod learner;
 mod ledger;
 mod mesh;
+mod meter;
 mod peers;
 pub mod people;
 pub mod ranges;

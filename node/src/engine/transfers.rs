@@ -84,6 +84,7 @@ impl Engine {
         (hash, length, range, ask): (BlobHash, u64, Range<u64>, Ask),
     ) {
         let shared = self.shared.clone();
+        tracing::debug!(%peer, ?range, ?ask, "asks for a range");
         let token = self.stop.child_token();
         self.transfers.begin(request, token.clone());
         self.tasks.spawn(async move {

@@ -38,9 +38,6 @@ pub const MAX_REQUEST_BYTES: usize = 64 * 1024;
 /// How long a provider may be silent.
 const FETCHING_IDLE: Duration = Duration::from_secs(10);
 
-/// Ranges are so short on lines below some 100 Mbit/s.
-const SLOW_RANGE_BYTES: u64 = 512 * 1024;
-
 /// How a fetch ended.
 #[derive(Debug)]
 pub struct Fetched {
@@ -76,7 +73,6 @@ pub async fn fetch<S: AsyncRead + AsyncWrite + Unpin>(
     }
     let steps = match ask {
         Ask::Playback => Steps::Small,
-        _ if range.end - range.start <= SLOW_RANGE_BYTES => Steps::Single,
         _ => Steps::Large,
     };
     let Received {

@@ -18,6 +18,7 @@ pub(crate) mod verify;
 mod whole;
 
 use std::{
+    collections::BTreeSet,
     io,
     ops::Range,
     path::{Path, PathBuf},
@@ -107,6 +108,9 @@ struct Inner {
     holds: Arc<Holds>,
     remover: Arc<Remover>,
     damage: Damage,
+    pieces: receive::Pieces,
+    /// Blobs of which something was here when the store was opened.
+    opened_with: BTreeSet<Hash>,
     settling: TaskTracker,
     /// Small files arrived that are not made durable yet, and somebody is about to do it.
     unsettled: AtomicBool,
@@ -150,6 +154,8 @@ impl BlobStore {
             holds,
             remover,
             damage: Damage::new(damage::markers(&root)),
+            pieces: receive::Pieces::default(),
+            opened_with: known.into_iter().collect(),
             settling: TaskTracker::new(),
             unsettled: AtomicBool::new(false),
             tidy,
@@ -363,6 +369,15 @@ impl BlobStore {
         self.fs().wait_idle().await.map_err(BlobError::store)?;
         self.fs().sync_db().await.map_err(BlobError::store)?;
         self.fs().shutdown().await.map_err(BlobError::store)
+    }
+
+    /// Was something of this blob here when the store was opened?
+    fn was_here(&self, hash: &Hash) -> bool {
+        self.inner.opened_with.contains(hash)
+    }
+
+    fn pieces(&self) -> &receive::Pieces {
+        &self.inner.pieces
     }
 
     pub(super) fn fs(&self) -> &FsStore {

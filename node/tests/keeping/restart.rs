@@ -206,11 +206,11 @@ fn kill_again_and_again(world: &World, source: &Handle, address: &str, bytes: u6
     assert!(most <= 2, "a chunk group arrived {most} times");
 }
 
-async fn kills_in(bytes: usize) {
+async fn kills_in(bytes: usize, rate: Option<u64>) {
     let world = World::publish(&[("film", bytes)]);
     let mut options = world.options("source");
     options.publish = vec![world.path("out")];
-    options.up_bytes_per_second = Some(RATE);
+    options.up_bytes_per_second = rate;
     let source = world.source_with(options).await;
     let at = address(source.handle()).await.to_string();
     let handle = source.handle().clone();
@@ -223,11 +223,17 @@ async fn kills_in(bytes: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_twenty_times_in_one_transfer() {
-    kills_in(64 * MIB).await;
+    kills_in(64 * MIB, Some(RATE)).await;
+}
+
+/// Here pieces are large and much is in flight: what one kill lost shall not be lost by the next.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_twenty_times_on_a_fast_line() {
+    kills_in(256 * MIB, None).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "the same with 1 GiB, for people: cargo test --release -p pishtar --test keeping killed -- --ignored --nocapture"]
 async fn killed_twenty_times_in_a_gibibyte() {
-    kills_in(1024 * MIB).await;
+    kills_in(1024 * MIB, None).await;
 }

@@ -15,6 +15,9 @@ use super::{
 };
 use crate::lab::{Cell, Host, Lab, Medium};
 
+/// The seed serves for so long before anybody comes: one in a school has been on for longer, and who has just come up
+/// is not found at once, since mDNS lets nobody say the same twice in a second (RFC 6762, section 6).
+const SETTLING: Duration = Duration::from_secs(3);
 /// How often the programs are looked at.
 const LOOK: Duration = Duration::from_millis(20);
 /// Nobody received this much for this long: nothing more will come.
@@ -199,6 +202,7 @@ fn once(filling: Filling, content: &Content, peer: Peer, place: &Path) -> Result
     }
     let mut seed = peer.seed(&at_seed, &tracker, content, &place.join("seed"))?;
     peer.wait_for_seed(&mut seed, &at_seed)?;
+    sleep(SETTLING);
     let air_before = site.cell.as_ref().map_or(0, Cell::bytes);
     let mut run = Run {
         content,

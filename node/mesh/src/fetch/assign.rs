@@ -394,10 +394,10 @@ impl Fetch {
 }
 
 /// Ranges in flight for a peer of this rate. What is asked of a slow or unknown one waits in its
-/// line; half of it can still be asked of others then, and is less often what they ask for too.
+/// line; what is not asked of it yet can still be asked of others, and is less often what they ask for too.
 fn slots(config: &crate::Config, rate: u64) -> usize {
     if rate < FAST_BYTES_PER_SECOND {
-        config.ranges_per_peer.div_ceil(2)
+        (config.ranges_per_peer * 3).div_ceil(4)
     } else {
         config.ranges_per_peer
     }

@@ -6,6 +6,7 @@ use super::Fetch;
 use crate::{
     config::Config,
     ids::{Mono, Now},
+    meter::Meter,
 };
 
 /// The rate is measured over at least this long.
@@ -18,8 +19,7 @@ const ALWAYS: usize = 2;
 /// The rate at which verified bytes arrive, from all peers together.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
-    since: Mono,
-    bytes: u64,
+    meter: Meter,
     /// Bytes per second; 0 when it is not known yet.
     rate: u64,
 }
@@ -27,23 +27,18 @@ pub(super) struct Pace {
 impl Pace {
     /// A first range is in flight: time without any does not count.
     pub(super) fn starts(&mut self, now: Mono) {
-        (self.since, self.bytes) = (now, 0);
+        self.meter.resume(now);
     }
 
     /// Verified bytes arrived.
     pub(super) fn received(&mut self, now: Mono, bytes: u64) {
-        self.bytes += bytes;
-        let elapsed = now.since(self.since);
-        if elapsed < WINDOW {
+        let Some(latest) = self.meter.received(now, bytes, WINDOW) else {
             return;
-        }
-        let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-        let latest = self.bytes.saturating_mul(1_000) / millis.max(1);
+        };
         self.rate = match self.rate {
             0 => latest,
             before => before.midpoint(latest),
         };
-        self.starts(now);
     }
 }
 

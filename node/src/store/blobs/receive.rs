@@ -5,6 +5,7 @@ use std::{
     io,
     num::NonZeroU64,
     ops::Range,
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -16,7 +17,7 @@ use thiserror::Error;
 
 use super::{
     BlobStore,
-    verify::{Expected, PAIR_BYTES, Verifier, WrongBytes},
+    verify::{Expected, GROUP_BYTES, PAIR_BYTES, Verifier, WrongBytes},
 };
 
 /// Neighbouring groups are handed to the store in pieces of this size: the store makes three system
@@ -35,8 +36,18 @@ const SMALL_PROGRESS_BYTES: u64 = 64 * 1024;
 /// On slow lines it is told this often, so that what comes slowly does not look like nothing.
 const PROGRESS_TIME: Duration = Duration::from_secs(1);
 
+/// Of a blob that was here when the store was opened, so much of a range is stored group by group before the rest comes:
+/// a range begins with what the last one lost in a crash, and the next crash shall not lose that again. More than
+/// what waits in memory at one time: the piece being filled, and what the queue holds.
+const HEAD_BYTES: u64 = 1024 * 1024;
+
 /// Pieces and hash pairs that may wait for the disk, per range.
 const QUEUE: usize = 32;
+/// The same where a crash shall lose next to nothing.
+const SHORT_QUEUE: usize = 2;
+
+/// Pieces kept for the next range.
+const SPARE_PIECES: usize = 16;
 
 /// Log target of each chunk group that arrived; a test counts how often each did.
 const VERIFIED: &str = "pishtar::verified";
@@ -48,7 +59,7 @@ pub enum Steps {
     Large,
     /// Every byte soon: somebody watches.
     Small,
-    /// Every chunk group by itself: on a slow line the calls do not matter, and a crash loses next to nothing.
+    /// Every chunk group by itself: a crash loses next to nothing.
     Single,
 }
 
@@ -90,11 +101,27 @@ impl BlobStore {
         progress: &mut (dyn FnMut(u64) + Send),
     ) -> Result<(), ReceiveError> {
         let size = read_length(reader, length).await?;
-        let handle = self.fs().import_bao(hash, size, QUEUE).await;
-        let handle = handle.map_err(|e| ReceiveError::Store(e.to_string()))?;
-        let mut sink = Sink::new(handle, steps);
-        let verifier = Verifier::new(*hash.as_bytes(), length, range);
-        let received = receive_parts(reader, verifier, &mut sink, progress).await;
+        let import = async |steps: Steps| {
+            let queue = match steps {
+                Steps::Single => SHORT_QUEUE,
+                Steps::Large | Steps::Small => QUEUE,
+            };
+            let import = self.fs().import_bao(hash, size, queue).await;
+            import.map_err(store_error)
+        };
+        let mut verifier = Verifier::new(*hash.as_bytes(), length, range);
+        let mut teller = Teller::new(steps, progress);
+        let head = match self.was_here(&hash) {
+            true => HEAD_BYTES,
+            false => 0,
+        };
+        if head > 0 {
+            let mut sink = Sink::new(import(Steps::Single).await?, Steps::Single, self.pieces());
+            let received = receive_parts(reader, &mut verifier, &mut sink, &mut teller, head).await;
+            sink.finish().await.and(received)?;
+        }
+        let mut sink = Sink::new(import(steps).await?, steps, self.pieces());
+        let received = receive_parts(reader, &mut verifier, &mut sink, &mut teller, u64::MAX).await;
         // What verified before an error is stored all the same.
         let stored = sink.finish().await;
         // A failing disk matters more than the sender's faults: what was counted may not be stored.
@@ -115,20 +142,52 @@ pub(super) async fn read_length<R: AsyncRead + Unpin>(
     }
 }
 
+/// When to say how much has arrived.
+struct Teller<'a> {
+    progress: &'a mut (dyn FnMut(u64) + Send),
+    step: u64,
+    verified: u64,
+    told: u64,
+    told_at: Instant,
+}
+
+impl<'a> Teller<'a> {
+    fn new(steps: Steps, progress: &'a mut (dyn FnMut(u64) + Send)) -> Teller<'a> {
+        let step = match steps {
+            Steps::Large | Steps::Single => PROGRESS_BYTES,
+            Steps::Small => SMALL_PROGRESS_BYTES,
+        };
+        Teller {
+            progress,
+            step,
+            verified: 0,
+            told: 0,
+            told_at: Instant::now(),
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        let news = self.verified - self.told;
+        news >= self.step || self.told_at.elapsed() >= PROGRESS_TIME
+    }
+
+    fn tell(&mut self) {
+        (self.told, self.told_at) = (self.verified, Instant::now());
+        (self.progress)(self.verified);
+    }
+}
+
+/// Receives until `until` bytes of the range are verified, or to its end.
 async fn receive_parts<R: AsyncRead + Unpin>(
     reader: &mut R,
-    mut verifier: Verifier,
-    sink: &mut Sink,
-    progress: &mut (dyn FnMut(u64) + Send),
+    verifier: &mut Verifier,
+    sink: &mut Sink<'_>,
+    teller: &mut Teller<'_>,
+    until: u64,
 ) -> Result<(), ReceiveError> {
-    let mut verified = 0;
-    let mut told = 0;
-    let mut told_at = Instant::now();
-    let step = match sink.steps {
-        Steps::Large | Steps::Single => PROGRESS_BYTES,
-        Steps::Small => SMALL_PROGRESS_BYTES,
-    };
-    while let Some(part) = verifier.next() {
+    while teller.verified < until
+        && let Some(part) = verifier.next()
+    {
         match part {
             Expected::Pair(chunk) => {
                 let mut pair = [0; PAIR_BYTES];
@@ -149,13 +208,11 @@ async fn receive_parts<R: AsyncRead + Unpin>(
                 if sink.steps == Steps::Single {
                     sink.flush().await?;
                 }
-                verified += length as u64;
-                if verified - told >= step || told_at.elapsed() >= PROGRESS_TIME {
-                    told = verified;
-                    told_at = Instant::now();
+                teller.verified += length as u64;
+                if teller.is_due() {
                     // Others ask for what they hear of: it has to be on its way to the disk.
                     sink.flush().await?;
-                    progress(verified);
+                    teller.tell();
                 }
             }
         }
@@ -173,23 +230,50 @@ pub(super) async fn read_exact<R: AsyncRead + Unpin>(
     })
 }
 
+/// Memory of pieces that the store may be done with: clearing fresh memory costs as much as hashing it.
+#[derive(Debug, Default)]
+pub(super) struct Pieces(Mutex<VecDeque<Bytes>>);
+
+impl Pieces {
+    /// A whole piece. What is in it is left over: every byte is overwritten before it counts.
+    fn take(&self) -> BytesMut {
+        let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..spare.len() {
+            match spare.pop_front().map(Bytes::try_into_mut) {
+                Some(Ok(piece)) => return piece,
+                Some(Err(in_use)) => spare.push_back(in_use),
+                None => break,
+            }
+        }
+        drop(spare);
+        BytesMut::zeroed(PIECE_BYTES)
+    }
+
+    /// A whole piece that goes to the store; its memory is taken again once that has let go of it.
+    fn lend(&self, piece: &Bytes) {
+        let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.len() < SPARE_PIECES {
+            spare.push_back(piece.clone());
+        }
+    }
+}
+
 /// Gathers verified parts into pieces for the store.
 ///
 /// Always true: the first `filled` bytes of `piece` are neighbouring verified groups from `start` on,
 /// and `pairs` holds the verified hash pairs above them that the store does not have yet.
-struct Sink {
+struct Sink<'a> {
     import: ImportBaoHandle,
     steps: Steps,
     pairs: Vec<BaoContentItem>,
     piece: BytesMut,
     filled: usize,
     start: u64,
-    /// Pieces that the store may be done with: their memory is used again.
-    sent: VecDeque<Bytes>,
+    pieces: &'a Pieces,
 }
 
-impl Sink {
-    fn new(import: ImportBaoHandle, steps: Steps) -> Sink {
+impl<'a> Sink<'a> {
+    fn new(import: ImportBaoHandle, steps: Steps, pieces: &'a Pieces) -> Sink<'a> {
         Sink {
             import,
             steps,
@@ -197,14 +281,15 @@ impl Sink {
             piece: BytesMut::new(),
             filled: 0,
             start: 0,
-            sent: VecDeque::new(),
+            pieces,
         }
     }
 
     fn piece_bytes(&self) -> usize {
         match self.steps {
             Steps::Large => PIECE_BYTES,
-            Steps::Small | Steps::Single => SMALL_PIECE_BYTES,
+            Steps::Small => SMALL_PIECE_BYTES,
+            Steps::Single => GROUP_BYTES as usize,
         }
     }
 
@@ -225,16 +310,10 @@ impl Sink {
         self.filled += length;
     }
 
-    /// Clearing fresh memory costs as much as hashing it, so a piece that the store has let go of is
-    /// taken first. Every byte is overwritten before it counts.
     fn fresh_piece(&mut self) -> BytesMut {
-        match self.sent.pop_front().map(Bytes::try_into_mut) {
-            Some(Ok(piece)) => piece,
-            Some(Err(in_use)) => {
-                self.sent.push_front(in_use);
-                BytesMut::zeroed(self.piece_bytes())
-            }
-            None => BytesMut::zeroed(self.piece_bytes()),
+        match self.steps {
+            Steps::Large => self.pieces.take(),
+            Steps::Small | Steps::Single => BytesMut::zeroed(self.piece_bytes()),
         }
     }
 
@@ -247,8 +326,8 @@ impl Sink {
             self.import.tx.send(pair).await.map_err(store_error)?;
         }
         let mut data = std::mem::take(&mut self.piece).freeze();
-        if self.filled == self.piece_bytes() && self.sent.len() < QUEUE {
-            self.sent.push_back(data.clone());
+        if self.steps == Steps::Large {
+            self.pieces.lend(&data);
         }
         data.truncate(self.filled);
         let offset = self.start;
@@ -258,7 +337,7 @@ impl Sink {
         self.import.tx.send(leaf).await.map_err(store_error)
     }
 
-    async fn finish(mut self: Sink) -> Result<(), ReceiveError> {
+    async fn finish(mut self) -> Result<(), ReceiveError> {
         let flushed = self.flush().await;
         drop(self.import.tx);
         // The store's own error says more than that it stopped listening.
