@@ -43,9 +43,6 @@ const HEAD_BYTES: u64 = 1024 * 1024;
 
 /// Pieces and hash pairs that may wait for the disk, per range.
 const QUEUE: usize = 32;
-/// The same where a crash shall lose next to nothing.
-const SHORT_QUEUE: usize = 2;
-
 /// Pieces kept for the next range.
 const SPARE_PIECES: usize = 16;
 
@@ -101,12 +98,8 @@ impl BlobStore {
         progress: &mut (dyn FnMut(u64) + Send),
     ) -> Result<(), ReceiveError> {
         let size = read_length(reader, length).await?;
-        let import = async |steps: Steps| {
-            let queue = match steps {
-                Steps::Single => SHORT_QUEUE,
-                Steps::Large | Steps::Small => QUEUE,
-            };
-            let import = self.fs().import_bao(hash, size, queue).await;
+        let import = async || {
+            let import = self.fs().import_bao(hash, size, QUEUE).await;
             import.map_err(store_error)
         };
         let mut verifier = Verifier::new(*hash.as_bytes(), length, range);
@@ -115,12 +108,17 @@ impl BlobStore {
             true => HEAD_BYTES,
             false => 0,
         };
-        if head > 0 {
-            let mut sink = Sink::new(import(Steps::Single).await?, Steps::Single, self.pieces());
-            let received = receive_parts(reader, &mut verifier, &mut sink, &mut teller, head).await;
+        let mut begun = true;
+        while begun && teller.verified < head {
+            let (before, steps) = (teller.verified, Steps::Single);
+            let mut sink = Sink::new(import().await?, steps, self.pieces());
+            let next = before + 1;
+            let received = receive_parts(reader, &mut verifier, &mut sink, &mut teller, next).await;
+            // Only when the store has this group is the next one read.
             sink.finish().await.and(received)?;
+            begun = teller.verified > before;
         }
-        let mut sink = Sink::new(import(steps).await?, steps, self.pieces());
+        let mut sink = Sink::new(import().await?, steps, self.pieces());
         let received = receive_parts(reader, &mut verifier, &mut sink, &mut teller, u64::MAX).await;
         // What verified before an error is stored all the same.
         let stored = sink.finish().await;
