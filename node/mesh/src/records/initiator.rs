@@ -6,7 +6,8 @@ use negentropy::{Id, Negentropy, NegentropyStorageVector};
 
 use super::{
     BATCH_ITEMS, ExchangeStats, Input, Limits, MAX_ROUNDS, Message, NEGENTROPY_BYTES, Output,
-    SessionError, SetKind, VERSION, item_messages,
+    SessionError, SetKind, ShortName, Sketch, Snapshot, VERSION, item_messages,
+    sketch::{Difference, Names},
 };
 
 /// Drives one exchange. After [`Initiator::new`] and after each [`Initiator::handle`] take all outputs.
@@ -27,9 +28,14 @@ pub struct Initiator {
 #[derive(Debug)]
 enum State {
     Snapshot,
+    /// The set was opened.
+    Opened {
+        snapshot: Snapshot,
+        names: Names,
+    },
     Comparing(Box<Comparison>),
     Pulling {
-        asked: BTreeSet<[u8; 32]>,
+        asked: Asked,
         got: Vec<Vec<u8>>,
     },
     StoringPulled,
@@ -43,6 +49,24 @@ enum State {
         records: super::SetDigest,
     },
     Over,
+}
+
+/// What was asked for and has not come yet.
+#[derive(Debug)]
+enum Asked {
+    Ids(BTreeSet<[u8; 32]>),
+    Named(BTreeSet<ShortName>, Names),
+}
+
+impl Asked {
+    /// An item came; false when it was not asked for.
+    fn remove(&mut self, item: &[u8]) -> bool {
+        let id = blake3::hash(item);
+        match self {
+            Self::Ids(ids) => ids.remove(id.as_bytes()),
+            Self::Named(asked, names) => asked.remove(&names.of(id.as_bytes())),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -80,7 +104,17 @@ impl Initiator {
     /// [`SessionError`] when the peer breaks the protocol; the session is over then.
     pub fn handle(&mut self, input: Input) -> Result<(), SessionError> {
         match (std::mem::replace(&mut self.state, State::Over), input) {
-            (State::Snapshot, Input::Snapshot(snapshot)) => self.open(&snapshot),
+            (State::Snapshot, Input::Snapshot(snapshot)) => {
+                self.open(snapshot);
+                Ok(())
+            }
+            (State::Opened { .. }, Input::Received(Message::Same)) => {
+                self.next_kind();
+                Ok(())
+            }
+            (State::Opened { snapshot, names }, Input::Received(Message::Sketch(sketch))) => {
+                self.look_at(sketch, &snapshot, names)
+            }
             (State::Comparing(comparison), Input::Received(message)) => {
                 self.compare(comparison, message)
             }
@@ -134,16 +168,55 @@ impl Initiator {
         self.outputs.push_back(Output::Snapshot(kind));
     }
 
-    fn open(&mut self, snapshot: &super::Snapshot) -> Result<(), SessionError> {
-        let mut negentropy =
-            Negentropy::owned(snapshot.storage(), NEGENTROPY_BYTES).map_err(broken)?;
-        let query = negentropy.initiate().map_err(broken)?;
+    fn open(&mut self, snapshot: Snapshot) {
+        let digest = snapshot.digest();
         self.outputs.push_back(Output::Send(Message::Open {
             version: VERSION,
             kind: self.kind,
-            digest: snapshot.digest(),
-            query,
+            digest,
         }));
+        self.state = State::Opened {
+            snapshot,
+            names: Names::new(&digest),
+        };
+    }
+
+    /// A few differences are all in the sketch; else the sets are compared range by range.
+    fn look_at(
+        &mut self,
+        sketch: Sketch,
+        snapshot: &Snapshot,
+        names: Names,
+    ) -> Result<(), SessionError> {
+        self.stats.rounds += 1;
+        let Some(Difference { theirs, ours }) = sketch.difference(snapshot, &names) else {
+            return self.begin_comparison(snapshot);
+        };
+        let ids = snapshot.entries().iter().map(|entry| entry.id);
+        let have: BTreeSet<[u8; 32]> = ids.filter(|id| ours.contains(&names.of(id))).collect();
+        self.have = self.bounded(have);
+        let room = self.limits.max_items.min(BATCH_ITEMS);
+        self.stats.more |= theirs.len() > room;
+        let wanted: Vec<ShortName> = theirs.into_iter().take(room).collect();
+        if wanted.is_empty() {
+            self.transfer();
+            return Ok(());
+        }
+        self.state = State::Pulling {
+            asked: Asked::Named(wanted.iter().copied().collect(), names),
+            got: Vec::new(),
+        };
+        self.outputs
+            .push_back(Output::Send(Message::WantNamed(wanted)));
+        Ok(())
+    }
+
+    fn begin_comparison(&mut self, snapshot: &Snapshot) -> Result<(), SessionError> {
+        let mut negentropy =
+            Negentropy::owned(snapshot.storage(), NEGENTROPY_BYTES).map_err(broken)?;
+        let query = negentropy.initiate().map_err(broken)?;
+        self.outputs
+            .push_back(Output::Send(Message::Reconcile(query)));
         self.state = State::Comparing(Box::new(Comparison {
             negentropy,
             have: Vec::new(),
@@ -158,18 +231,11 @@ impl Initiator {
         mut comparison: Box<Comparison>,
         message: Message,
     ) -> Result<(), SessionError> {
-        let answer = match message {
-            Message::Same if comparison.rounds == 0 => {
-                self.next_kind();
-                return Ok(());
-            }
-            Message::Reconcile(answer) => answer,
-            other => {
-                return Err(SessionError::Unexpected {
-                    got: other.name(),
-                    expected: "a comparison",
-                });
-            }
+        let Message::Reconcile(answer) = message else {
+            return Err(SessionError::Unexpected {
+                got: message.name(),
+                expected: "a comparison",
+            });
         };
         comparison.rounds += 1;
         self.stats.rounds += 1;
@@ -192,19 +258,19 @@ impl Initiator {
             }
             rest => {
                 self.stats.more |= rest.is_some();
-                self.need = self.bounded(std::mem::take(need));
-                self.have = self.bounded(std::mem::take(have));
+                // Sorted, because negentropy hands ids out in the order of a hash map.
+                let sorted = |ids: &mut Vec<Id>| ids.drain(..).map(|id| *id).collect();
+                self.need = self.bounded(sorted(need));
+                self.have = self.bounded(sorted(have));
                 self.transfer();
             }
         }
         Ok(())
     }
 
-    /// Sorted, because negentropy hands ids out in the order of a hash map.
-    fn bounded(&mut self, ids: Vec<Id>) -> VecDeque<[u8; 32]> {
-        let sorted: BTreeSet<[u8; 32]> = ids.into_iter().map(|id| *id).collect();
-        self.stats.more |= sorted.len() > self.limits.max_items;
-        sorted.into_iter().take(self.limits.max_items).collect()
+    fn bounded(&mut self, ids: BTreeSet<[u8; 32]>) -> VecDeque<[u8; 32]> {
+        self.stats.more |= ids.len() > self.limits.max_items;
+        ids.into_iter().take(self.limits.max_items).collect()
     }
 
     /// The next batch to pull, else the next to push, else the next set.
@@ -215,7 +281,7 @@ impl Initiator {
                 .drain(..self.need.len().min(BATCH_ITEMS))
                 .collect();
             self.state = State::Pulling {
-                asked: batch.iter().copied().collect(),
+                asked: Asked::Ids(batch.iter().copied().collect()),
                 got: Vec::new(),
             };
             self.outputs.push_back(Output::Send(Message::Want(batch)));
@@ -233,7 +299,7 @@ impl Initiator {
 
     fn pull(
         &mut self,
-        mut asked: BTreeSet<[u8; 32]>,
+        mut asked: Asked,
         mut got: Vec<Vec<u8>>,
         message: Message,
     ) -> Result<(), SessionError> {
@@ -247,7 +313,7 @@ impl Initiator {
             return Err(SessionError::TooMuch("empty messages"));
         }
         for item in items {
-            if !asked.remove(blake3::hash(&item).as_bytes()) {
+            if !asked.remove(&item) {
                 return Err(SessionError::Unsolicited);
             }
             got.push(item);
@@ -287,6 +353,7 @@ impl Initiator {
 impl State {
     fn expected(&self) -> &'static str {
         match self {
+            Self::Opened { .. } => "a sketch",
             Self::Comparing(_) => "a comparison",
             Self::Pulling { .. } => "items",
             Self::Pushed { .. } => "a receipt",

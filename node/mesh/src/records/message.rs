@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{SetDigest, SetKind};
+use super::{SetDigest, SetKind, ShortName, Sketch};
 
 /// Largest message in bytes; bounds what a peer can make us hold before it is parsed.
 pub const MAX_FRAME_BYTES: usize = 64 * 1024;
@@ -19,8 +19,6 @@ pub enum Message {
         kind: SetKind,
         /// The initiator's digest of it.
         digest: SetDigest,
-        /// First negentropy message.
-        query: Vec<u8>,
     },
     /// Responder: both hold the same.
     Same,
@@ -47,6 +45,10 @@ pub enum Message {
         /// Records.
         records: SetDigest,
     },
+    /// Responder: a sketch of its set, which is not the same.
+    Sketch(Sketch),
+    /// Initiator: send these, which the sketch told of.
+    WantNamed(Vec<ShortName>),
 }
 
 /// Why bytes are not a message.
@@ -96,10 +98,11 @@ impl Message {
             Self::Open { .. } => "an opening",
             Self::Same => "agreement",
             Self::Reconcile(_) => "a comparison",
-            Self::Want(_) => "a request",
+            Self::Want(_) | Self::WantNamed(_) => "a request",
             Self::Items { .. } => "items",
             Self::Took { .. } => "a receipt",
             Self::Close { .. } => "an end",
+            Self::Sketch(_) => "a sketch",
         }
     }
 }

@@ -1,16 +1,17 @@
 //! Sealed records between carriers: what to offer, want, keep and drop.
 //!
-//! Two nodes compare what they hold by negentropy, first acknowledgements, then records: an
-//! acknowledgement that arrives frees records before anyone offers them. The [`Initiator`] learns both
+//! Two nodes compare what they hold, first acknowledgements, then records: an
+//! acknowledgement that arrives frees records before anyone offers them. A sketch shows a few differences at once; when
+//! there are more, negentropy finds them range by range. The [`Initiator`] learns both
 //! differences, pulls what it lacks and pushes what the other lacks; the [`Responder`] only answers. At the
 //! end both compare digests. Nothing here reads a disk or a clock: a session asks for snapshots, bodies and
 //! storing through [`Output`], and gets [`Input`] back.
 //!
 //! ```text
 //! initiator                                   responder
-//!   Open{kind, digest, query}        ->         Same | Reconcile
-//!   Reconcile                        ->         Reconcile          until nothing is left to compare
-//!   Want{ids}                        ->         Items…             stored before the next Want
+//!   Open{kind, digest}               ->         Same | Sketch
+//!   Reconcile                        ->         Reconcile          when the sketch shows nothing: until nothing is left to compare
+//!   WantNamed{names} | Want{ids}     ->         Items…             stored before the next Want
 //!   Items…                           ->         Took               after they are durable
 //!   Close{acks, records}             ->         Close
 //! ```
@@ -19,6 +20,7 @@ mod initiator;
 mod message;
 mod responder;
 mod set;
+mod sketch;
 
 use thiserror::Error;
 
@@ -26,9 +28,10 @@ pub use self::initiator::Initiator;
 pub use self::message::{MAX_FRAME_BYTES, Message, MessageError};
 pub use self::responder::Responder;
 pub use self::set::{Entry, SetDigest, SetKind, Snapshot};
+pub use self::sketch::{SKETCH_SYMBOLS, ShortName, Sketch};
 
 /// Protocol version, part of the first message.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 /// Most items named in one `Want` or pushed in one batch: bounds a batch at 1 MiB of memory.
 pub const BATCH_ITEMS: usize = 128;
 /// Most negentropy rounds of one kind: a peer cannot keep a session alive by never agreeing. Enough to name all records of a
@@ -112,7 +115,7 @@ pub struct ExchangeStats {
     pub acks_out: usize,
     /// Items of the peer that were refused as malformed, forged or over the quota.
     pub refused: usize,
-    /// Negentropy rounds.
+    /// Comparison rounds: sketches and negentropy.
     pub rounds: u32,
     /// Whether a bound cut the session short, so that another one has work to do.
     pub more: bool,

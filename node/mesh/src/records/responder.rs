@@ -1,12 +1,13 @@
 //! The side that was called: answers comparisons, gives what is wanted, takes what is pushed.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use negentropy::{Negentropy, NegentropyStorageVector};
 
 use super::{
     BATCH_ITEMS, ExchangeStats, Input, Limits, MAX_ROUNDS, Message, NEGENTROPY_BYTES, Output,
-    SessionError, SetDigest, SetKind, VERSION, item_messages,
+    SessionError, SetDigest, SetKind, ShortName, Sketch, Snapshot, VERSION, item_messages,
+    sketch::Names,
 };
 
 /// Answers one exchange. After each [`Responder::handle`] take all outputs.
@@ -25,6 +26,8 @@ pub struct Responder {
 #[derive(Debug)]
 struct Compared {
     kind: SetKind,
+    /// The set, and how its members are called: until it is compared range by range, or what is named was asked for.
+    sketched: Option<(Snapshot, Names)>,
     negentropy: Option<Negentropy<'static, NegentropyStorageVector>>,
     rounds: u32,
     given: usize,
@@ -35,7 +38,7 @@ struct Compared {
 #[derive(Debug)]
 enum State {
     Listening,
-    Snapshot { digest: SetDigest, query: Vec<u8> },
+    Snapshot { digest: SetDigest },
     Loading,
     Storing,
     Digests { acks: SetDigest, records: SetDigest },
@@ -66,16 +69,18 @@ impl Responder {
     pub fn handle(&mut self, input: Input) -> Result<(), SessionError> {
         match (std::mem::replace(&mut self.state, State::Over), input) {
             (State::Listening, Input::Received(message)) => self.receive(message),
-            (State::Snapshot { digest, query }, Input::Snapshot(snapshot)) => {
+            (State::Snapshot { digest }, Input::Snapshot(snapshot)) => {
                 self.state = State::Listening;
                 if snapshot.digest() == digest {
                     self.send(Message::Same);
                     return Ok(());
                 }
-                let negentropy =
-                    Negentropy::owned(snapshot.storage(), NEGENTROPY_BYTES).map_err(broken)?;
-                self.compared()?.negentropy = Some(negentropy);
-                self.reconcile(&query)
+                let names = Names::new(&digest);
+                let sketch = Sketch::new(&snapshot, &names);
+                self.stats.rounds += 1;
+                self.compared()?.sketched = Some((snapshot, names));
+                self.send(Message::Sketch(sketch));
+                Ok(())
             }
             (State::Loading, Input::Loaded(items)) => {
                 let kind = self.compared()?.kind;
@@ -119,34 +124,30 @@ impl Responder {
                 version,
                 kind,
                 digest,
-                query,
-            } => self.open(version, kind, digest, query),
+            } => self.open(version, kind, digest),
             Message::Reconcile(query) => {
                 self.state = State::Listening;
                 self.reconcile(&query)
             }
             Message::Want(ids) => self.want(ids),
+            Message::WantNamed(names) => self.want_named(&names),
             Message::Items { items, last } => self.take(items, last),
             Message::Close { acks, records } => {
                 self.state = State::Digests { acks, records };
                 self.outputs.push_back(Output::Digests);
                 Ok(())
             }
-            Message::Same | Message::Took { .. } => Err(SessionError::Unexpected {
-                got: message.name(),
-                expected: "a request",
-            }),
+            Message::Same | Message::Sketch(_) | Message::Took { .. } => {
+                Err(SessionError::Unexpected {
+                    got: message.name(),
+                    expected: "a request",
+                })
+            }
         }
     }
 
     /// Acknowledgements come first and each set once, so that a peer cannot make us snapshot for ever.
-    fn open(
-        &mut self,
-        version: u8,
-        kind: SetKind,
-        digest: SetDigest,
-        query: Vec<u8>,
-    ) -> Result<(), SessionError> {
+    fn open(&mut self, version: u8, kind: SetKind, digest: SetDigest) -> Result<(), SessionError> {
         if version != VERSION {
             return Err(SessionError::Version(version));
         }
@@ -159,13 +160,14 @@ impl Responder {
         }
         self.compared = Some(Compared {
             kind,
+            sketched: None,
             negentropy: None,
             rounds: 0,
             given: 0,
             taken: 0,
             batch: Vec::new(),
         });
-        self.state = State::Snapshot { digest, query };
+        self.state = State::Snapshot { digest };
         self.outputs.push_back(Output::Snapshot(kind));
         Ok(())
     }
@@ -176,6 +178,10 @@ impl Responder {
         compared.rounds += 1;
         if compared.rounds > MAX_ROUNDS {
             return Err(SessionError::TooMuch("comparison rounds"));
+        }
+        if let Some((snapshot, _)) = compared.sketched.take() {
+            let negentropy = Negentropy::owned(snapshot.storage(), NEGENTROPY_BYTES);
+            compared.negentropy = Some(negentropy.map_err(broken)?);
         }
         let Some(negentropy) = compared.negentropy.as_mut() else {
             return Err(SessionError::Unexpected {
@@ -199,6 +205,17 @@ impl Responder {
         self.state = State::Loading;
         self.outputs.push_back(Output::Load(kind, ids));
         Ok(())
+    }
+
+    /// Once for each set: finding the members goes through all of it.
+    fn want_named(&mut self, wanted: &[ShortName]) -> Result<(), SessionError> {
+        let sketched = self.compared()?.sketched.take();
+        let Some((snapshot, names)) = sketched.filter(|_| wanted.len() <= BATCH_ITEMS) else {
+            return Err(SessionError::TooMuch("items wanted"));
+        };
+        let wanted: BTreeSet<&ShortName> = wanted.iter().collect();
+        let ids = snapshot.entries().iter().map(|entry| entry.id);
+        self.want(ids.filter(|id| wanted.contains(&names.of(id))).collect())
     }
 
     fn take(&mut self, items: Vec<Vec<u8>>, last: bool) -> Result<(), SessionError> {

@@ -27,8 +27,32 @@ pub struct SetDigest {
     /// Members.
     pub count: u64,
     /// BLAKE3 over the members in order.
-    #[serde(with = "hex::serde")]
+    #[serde(with = "bytes_or_hex")]
     pub digest: [u8; 32],
+}
+
+/// 32 bytes on the wire, hexadecimal where people read.
+mod bytes_or_hex {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        bytes: &[u8; 32],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match serializer.is_human_readable() {
+            true => hex::serde::serialize(bytes, serializer),
+            false => bytes.serialize(serializer),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<[u8; 32], D::Error> {
+        match deserializer.is_human_readable() {
+            true => hex::serde::deserialize(deserializer),
+            false => <[u8; 32]>::deserialize(deserializer),
+        }
+    }
 }
 
 /// A set at one moment, in order and without duplicates.
