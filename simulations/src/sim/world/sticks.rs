@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use pishtar_catalog::Selection;
 use pishtar_mesh::{FolderId, Held, Input};
 
 use super::{
@@ -37,6 +38,8 @@ pub(super) struct Courier {
     files: Arc<MetaFiles>,
     version: u64,
     blobs: BTreeSet<BlobIx>,
+    /// An edition, and its files that schools of the route keep: the stick takes no others.
+    kept: Option<(usize, BTreeSet<BlobIx>)>,
     stick: Carrier,
 }
 
@@ -59,6 +62,7 @@ impl Courier {
             files: Arc::default(),
             version: 0,
             blobs: BTreeSet::new(),
+            kept: None,
             stick: Carrier::default(),
         }
     }
@@ -219,7 +223,40 @@ impl World {
         blobs.iter().copied().filter(wanted).collect()
     }
 
+    /// Files of the newest edition that schools of the route keep, as `pishtar bundle export --follow` takes them.
+    fn look_what_is_kept(&mut self, number: usize) {
+        let courier = &self.couriers[number];
+        if courier
+            .kept
+            .as_ref()
+            .is_some_and(|(edition, _)| *edition == self.edition)
+        {
+            return;
+        }
+        let newest = &self.editions.list[self.edition];
+        let Ok((_, catalog)) = self.editions.restore(&newest.files) else {
+            return;
+        };
+        let mut rules: Vec<&Selection> = Vec::new();
+        for rule in courier
+            .route
+            .iter()
+            .flat_map(|at| &self.hosts[*at as usize].follow)
+        {
+            if !rules.contains(&rule) {
+                rules.push(rule);
+            }
+        }
+        let is_kept = |ix: &&BlobIx| {
+            let lesson = catalog.file(&self.editions.blobs[**ix as usize].0);
+            lesson.is_some_and(|(lesson, _)| rules.iter().any(|rule| rule.matches(lesson)))
+        };
+        let kept = newest.blobs.iter().filter(is_kept).copied().collect();
+        self.couriers[number].kept = Some((self.edition, kept));
+    }
+
     fn fill_stick(&mut self, number: usize, at: HostIx, left: &mut u64, really: bool) {
+        self.look_what_is_kept(number);
         let room = self.scenario.couriers.stick_gb * 1_000_000_000;
         let host = &self.hosts[at as usize];
         let has: Vec<BlobIx> = match &host.disk.folder_blobs {
@@ -239,8 +276,11 @@ impl World {
             let named = &self.editions.list[self.edition].blobs;
             courier.blobs.retain(|ix| named.binary_search(ix).is_ok());
         }
+        let Some((_, kept)) = &courier.kept else {
+            return;
+        };
         // Newest lessons first: they are what the schools lack.
-        for ix in has.into_iter().rev() {
+        for ix in has.into_iter().rev().filter(|ix| kept.contains(ix)) {
             let length = self.editions.blobs[ix as usize].1;
             let used = courier.blobs.len() as u64 * length;
             if length > *left || used + length > room {
