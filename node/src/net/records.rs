@@ -213,7 +213,10 @@ mod tests {
 
     use pishtar_mesh::learner::{LearnerEvent, LearnerId, LessonRef, What};
     use pishtar_signing::record::{CollectionSecret, Recipients};
-    use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
+    use rand_chacha::{
+        ChaCha20Rng,
+        rand_core::{Rng, SeedableRng},
+    };
     use tokio_util::compat::TokioAsyncReadCompatExt;
 
     use crate::store::records::{RecordCounts, RecordOptions};
@@ -361,6 +364,78 @@ mod tests {
             assert_eq!((counts.0.own_unacked, counts.0.carried), (40, 30));
             assert_eq!((counts.1.own_unacked, counts.1.carried), (30, 40));
         }
+    }
+
+    /// Decides in a test; kept, so that a failure comes again.
+    struct Dice(ChaCha20Rng);
+
+    impl Dice {
+        fn below(&mut self, bound: usize) -> usize {
+            usize::try_from(self.0.next_u64() % bound as u64).unwrap()
+        }
+    }
+
+    /// One exchange over a line that breaks after so many bytes each way.
+    async fn exchange_cut(left: &RecordStore, right: &RecordStore, cut: usize) {
+        let (a, b) = tokio::io::duplex(8192);
+        let limits = ExchangeLimits::default();
+        let _broken_or_not = tokio::join!(
+            initiate(Cut(a.compat(), cut), left, [2; 32], NOW, limits),
+            respond(Cut(b.compat(), cut), right, [1; 32], NOW, limits),
+        );
+    }
+
+    fn digests(stores: &[RecordStore]) -> std::collections::BTreeSet<(u64, [u8; 32])> {
+        let digests = stores.iter().map(|store| store.digest(SetKind::Records));
+        digests.map(|set| (set.count, set.digest)).collect()
+    }
+
+    /// Threat 36. Nine carriers fall into three parts, each goes on by itself, and then lines come back one by one, in any
+    /// order, and break again in the middle of exchanges.
+    #[tokio::test]
+    async fn after_a_week_in_three_parts_all_hold_the_same_and_nothing_is_lost() {
+        const CARRIERS: usize = 9;
+        const OWN: usize = 20;
+        let dir = tempfile::tempdir().unwrap();
+        let mut dice = Dice(ChaCha20Rng::from_seed([36; 32]));
+        let mut stores = Vec::new();
+        for at in 0..CARRIERS {
+            stores.push(store(dir.path(), &format!("carrier{at}"), OWN).await);
+        }
+        for part in 0..3 {
+            for (one, other) in [(part, part + 3), (part + 3, part + 6), (part, part + 3)] {
+                exchange(&stores[one], &stores[other]).await;
+            }
+        }
+        assert_eq!(digests(&stores).len(), 3, "each part agrees within itself");
+        for _ in 0..60 {
+            let (one, other, cut) = (
+                dice.below(CARRIERS),
+                dice.below(CARRIERS),
+                dice.below(80_000),
+            );
+            if one != other {
+                exchange_cut(&stores[one], &stores[other], cut).await;
+            }
+        }
+        let mut sent = 0;
+        for (one, other) in (1..CARRIERS)
+            .map(|at| (0, at))
+            .chain((1..CARRIERS).map(|at| (at, 0)))
+        {
+            let (ours, theirs) = exchange(&stores[one], &stores[other]).await;
+            assert!(ours.equal && theirs.equal);
+            sent += ours.records_out + ours.records_in;
+        }
+        assert_eq!(digests(&stores).len(), 1);
+        assert_eq!(
+            stores[0].digest(SetKind::Records).count,
+            (CARRIERS * OWN) as u64
+        );
+        assert!(
+            sent <= CARRIERS * CARRIERS * OWN,
+            "{sent}: nobody is sent a record that it has"
+        );
     }
 
     #[tokio::test]
