@@ -89,6 +89,7 @@ where
 {
     ask.bases.truncate(MAX_HELD_VERSIONS);
     loop {
+        tracing::debug!(file = ask.file_name, "asks for metadata");
         let stream = open().await.map_err(|_| MetaFailure::Disconnected)?;
         match ask_once(stream, &ask).await {
             Ok(answer) => return Ok(answer),

@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::{
-    CATALOGUE, HINT, Measured, RECORD, Setup, log::time_of, median, ministry::Ministry,
+    CATALOGUE, HINT, Measured, RECORD, Setup, Transfer,
+    log::time_of,
+    median,
+    ministry::{FIRST_GRADE, Ministry},
     transfer_name,
 };
 use crate::lab::{Host, Lab, LabError, Medium, Node, until};
@@ -28,15 +31,18 @@ const POST: &str = "import sys,urllib.request as r; \
 /// # Errors
 /// [`LabError`] where there are no network namespaces, or a node does not do what it should.
 pub fn measure_lab(setup: &Setup, folder: &Path) -> Result<Measured, LabError> {
-    let mut measured = transfers(setup, &folder.join("transfers"))?;
+    let mut measured = Measured::new();
+    for one in &setup.transfers {
+        let name = transfer_name(one.receivers);
+        let place = folder.join(format!("room of {}", one.receivers));
+        measured.insert(name, transfer(setup, one, &place)?);
+    }
     measured.extend(messages(setup, &folder.join("messages"))?);
     Ok(measured)
 }
 
-/// One lesson after the other to more and more receivers, all in one room.
-fn transfers(setup: &Setup, folder: &Path) -> Result<Measured, LabError> {
-    let counts = setup.transfers.iter().map(|transfer| transfer.receivers);
-    let most = counts.max().unwrap_or(0);
+/// One lesson to so many receivers, who are all that is in the room.
+fn transfer(setup: &Setup, transfer: &Transfer, folder: &Path) -> Result<f64, LabError> {
     let mut ministry = Ministry::open(folder)?;
     let mut cell = Lab::new()?.cell(Medium {
         delay: setup.delay[0],
@@ -45,30 +51,22 @@ fn transfers(setup: &Setup, folder: &Path) -> Result<Measured, LabError> {
     let seed_host = cell.school("seed")?;
     let seed = start_seed(&seed_host, folder, &ministry)?;
     let mut receivers = Vec::new();
-    for number in 0..most {
+    for number in 0..transfer.receivers {
         let name = format!("r{number}");
         let host = cell.station(&name)?;
-        // The lesson of the first transfer is for grade 1, and so on.
-        let grades = (1..).zip(&setup.transfers);
-        let follows = grades.filter(|(_, transfer)| number < transfer.receivers);
-        let follows: Vec<String> = follows.map(|(g, _)| format!("grade={g}")).collect();
-        let node = start_receiver(&host, folder, &name, &ministry, &follows)?;
+        let node = start_receiver(&host, folder, &name, &ministry, "grade=1")?;
         receivers.push((host, node));
     }
-    connected(&seed, most)?;
-    let mut measured = Measured::new();
-    for (grade, transfer) in (1..).zip(&setup.transfers) {
-        let before = day_seconds();
-        ministry.publish(grade, transfer.lesson_bytes)?;
-        let began = wait_log(&seed, &["catalogue", "is in use"], before)?;
-        let done = format!("/g{grade} is complete");
-        let times = receivers[..transfer.receivers]
-            .iter()
-            .map(|(_, node)| Ok(wait_log(node, &[&done], before)? - began));
-        let times: Result<Vec<f64>, LabError> = times.collect();
-        measured.insert(transfer_name(transfer.receivers), median(times?));
-    }
-    Ok(measured)
+    ready(&seed, receivers.iter().map(|(_, node)| node))?;
+    let before = day_seconds();
+    let version = ministry.publish(1, transfer.lesson_bytes)?;
+    let began = in_use(&seed, version, before)?;
+    let done = format!("/g1-{version} is complete");
+    let times = receivers
+        .iter()
+        .map(|(_, node)| Ok(wait_log(node, &[&done], before)? - began));
+    let times: Result<Vec<f64>, LabError> = times.collect();
+    Ok(median(times?))
 }
 
 /// A hint, a catalogue and a record where every frame takes long.
@@ -86,21 +84,22 @@ fn messages(setup: &Setup, folder: &Path) -> Result<Measured, LabError> {
     for number in 0..setup.far_receivers {
         let name = format!("r{number}");
         let host = cell.station(&name)?;
-        let node = start_receiver(&host, folder, &name, &ministry, &["grade=8".to_owned()])?;
+        let node = start_receiver(&host, folder, &name, &ministry, "grade=8")?;
         receivers.push((host, node));
     }
-    connected(&seed, setup.far_receivers)?;
+    ready(&seed, receivers.iter().map(|(_, node)| node))?;
     let (mut hints, mut catalogues, mut records) = (Vec::new(), Vec::new(), Vec::new());
-    for grade in 1..=TIMES {
+    for _ in 0..TIMES {
         let before = day_seconds();
-        ministry.publish(grade, 2_000)?;
+        // A further lesson of the course that is there: one course's file changes, as in the model.
+        let version = ministry.publish(FIRST_GRADE, 2_000)?;
         let told = wait_log(&seed, &["tells a hint", "Timestamp"], before)?;
-        let used = wait_log(&seed, &["catalogue", "is in use"], before)?;
+        let used = in_use(&seed, version, before)?;
         // The one that hears it first asks first; the others may learn from it.
         let mut first = f64::INFINITY;
         for (_, node) in &receivers {
             hints.push(wait_log(node, &["heard a hint", "Timestamp"], before)? - told);
-            first = first.min(wait_log(node, &["catalogue", "is in use"], before)? - used);
+            first = first.min(in_use(node, version, before)? - used);
         }
         catalogues.push(first);
     }
@@ -124,7 +123,7 @@ fn start_seed(host: &Host, folder: &Path, ministry: &Ministry) -> Result<Node, L
         folder,
         "seed",
         ministry,
-        &["--publish", &ministry.published()],
+        &["--publish", &ministry.published(), "--link", "cable"],
     )
 }
 
@@ -133,13 +132,10 @@ fn start_receiver(
     folder: &Path,
     name: &str,
     ministry: &Ministry,
-    follows: &[String],
+    follow: &str,
 ) -> Result<Node, LabError> {
-    let follow = |rule| ["--follow", rule];
-    let arguments: Vec<&str> = follows
-        .iter()
-        .flat_map(|rule| follow(rule.as_str()))
-        .collect();
+    // TAP devices do not look like Wi-Fi.
+    let arguments = ["--follow", follow, "--link", "wifi"];
     start(host, folder, name, ministry, &arguments)
 }
 
@@ -165,10 +161,14 @@ fn start(
     Node::start_with(host, &folder.join(name), &[&own, more].concat(), &[LOG])
 }
 
-/// Waits until the seed has found all of them, and gossip its own neighbours.
-fn connected(seed: &Node, count: usize) -> Result<(), LabError> {
+/// Waits until the seed has found all receivers, each has the first catalogue, and gossip its own neighbours.
+fn ready<'a>(
+    seed: &Node,
+    receivers: impl ExactSizeIterator<Item = &'a Node>,
+) -> Result<(), LabError> {
     /// Two heartbeats of gossip: by then it has chosen whom it sends to.
     const SETTLE: Duration = Duration::from_secs(2);
+    let count = receivers.len();
     seed.wait_status("the seed to find the receivers", LIMIT, |status| {
         let peers = status["peers"].as_array().map_or(&[][..], Vec::as_slice);
         peers
@@ -177,8 +177,17 @@ fn connected(seed: &Node, count: usize) -> Result<(), LabError> {
             .count()
             >= count
     })?;
+    for node in receivers {
+        in_use(node, 1, 0.0)?;
+    }
     std::thread::sleep(SETTLE);
     Ok(())
+}
+
+/// When this version of the catalogue came into use.
+fn in_use(node: &Node, version: u64, after: f64) -> Result<f64, LabError> {
+    let which = format!("catalogue {version} of");
+    wait_log(node, &[&which, "is in use"], after)
 }
 
 fn wait_log(node: &Node, words: &[&str], after: f64) -> Result<f64, LabError> {
@@ -191,7 +200,7 @@ fn wait_log(node: &Node, words: &[&str], after: f64) -> Result<f64, LabError> {
 fn save_record(host: &Host, number: usize) -> Result<(), LabError> {
     let learner = format!("{number:032x}");
     let report = format!(
-        r#"{{"learner":"{learner}","name":"Arta","lesson":"ministry/art-9-en/g9","played":[[0,5]],"position":5,"duration":9}}"#
+        r#"{{"learner":"{learner}","name":"Arta","lesson":"ministry/art-9-en/g9-1","played":[[0,5]],"position":5,"duration":9}}"#
     );
     let status = host.run(
         "python3",

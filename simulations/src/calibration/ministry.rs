@@ -1,4 +1,4 @@
-//! A ministry with lessons of a chosen size, one for each grade, published one after the other.
+//! A ministry with lessons of a chosen size, published one after the other.
 
 use std::{
     fs,
@@ -7,9 +7,13 @@ use std::{
 
 use crate::lab::{LabError, pishtar};
 
+/// Grade of the lesson that is there from the beginning; nobody has to follow it.
+pub(super) const FIRST_GRADE: usize = 9;
+
 pub(super) struct Ministry {
     folder: PathBuf,
     table: String,
+    version: u64,
 }
 
 impl Ministry {
@@ -18,18 +22,20 @@ impl Ministry {
         let mut ministry = Ministry {
             folder: folder.to_owned(),
             table: "file,id,title,lang,grade,subject\n".to_owned(),
+            version: 0,
         };
         fs::create_dir_all(ministry.lessons()).map_err(|e| io("the lessons' folder", e))?;
         pishtar(&["ministry", "init", &ministry.workshop()])?;
-        ministry.publish(9, 2_000)?;
+        ministry.publish(FIRST_GRADE, 2_000)?;
         Ok(ministry)
     }
 
-    /// Publishes a further lesson for this grade; no layer can make it smaller.
-    pub(super) fn publish(&mut self, grade: usize, bytes: u64) -> Result<(), LabError> {
-        let name = format!("g{grade}");
+    /// Publishes a further lesson for this grade, `gGRADE-VERSION`; no layer can make it smaller. The catalogue's version.
+    pub(super) fn publish(&mut self, grade: usize, bytes: u64) -> Result<u64, LabError> {
+        self.version += 1;
+        let name = format!("g{grade}-{}", self.version);
         let file = self.lessons().join(format!("{name}.pdf"));
-        let mut state = 0x9E37_79B9_7F4A_7C15_u64 ^ grade as u64;
+        let mut state = 0x9E37_79B9_7F4A_7C15_u64 ^ self.version;
         let words = (0..bytes / 8).flat_map(|_| {
             // xorshift64: chance is not needed, only that it does not repeat.
             state ^= state << 13;
@@ -47,7 +53,7 @@ impl Ministry {
         ])?;
         pishtar(&["ministry", "sign", &workshop])?;
         pishtar(&["ministry", "publish", &workshop])?;
-        Ok(())
+        Ok(self.version)
     }
 
     pub(super) fn published(&self) -> String {

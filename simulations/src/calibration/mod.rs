@@ -30,7 +30,7 @@ pub struct Transfer {
 /// What both sides build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setup {
-    /// One after the other in one room with the ministry's node at its access point; most receivers last.
+    /// Each in a room of its own with the ministry's node at its access point.
     pub transfers: Vec<Transfer>,
     /// The air of the room, Mbit/s of all together.
     pub air_mbit: u64,

@@ -276,6 +276,8 @@ pub struct Records {
     pub sealed: bool,
     /// Carriers compare their sets with the real protocol; otherwise both sides learn the difference at once.
     pub real_exchange: bool,
+    /// What was just saved is pushed to the neighbours at once.
+    pub push: bool,
     /// What a node carries for others, in KiB.
     pub quota_kib: u64,
     /// Days after which a carried record is dropped.
@@ -291,6 +293,7 @@ impl Default for Records {
             bytes: 512,
             sealed: false,
             real_exchange: false,
+            push: true,
             quota_kib: 64 << 10,
             carry_days: 60,
         }

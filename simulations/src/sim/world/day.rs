@@ -101,6 +101,7 @@ impl World {
         let seed = seed_of(self.seed, &host.name, u64::from(host.boot));
         let mut config = Config::new(self.id_of(at), seed);
         config.built = BUILT;
+        config.attachment = host.kind.attachment();
         config.quota_bytes = Some(host.quota);
         config.event_ring = EVENT_RING;
         if host.kind == Kind::Ministry {
@@ -247,6 +248,7 @@ impl World {
         if !self.is_up(at) {
             return;
         }
+        let mut saved = Vec::new();
         for _ in 0..count {
             let name = self.hosts[at as usize].chance.below(1_000_000);
             let text = format!("{NAME_MARK}{name} completed a lesson");
@@ -254,8 +256,12 @@ impl World {
             let host = &mut self.hosts[at as usize];
             host.carrier.add_own(&self.book, ix);
             host.saved.push(ix);
+            saved.push(ix);
         }
         self.records_changed(at);
+        if self.scenario.records.push {
+            self.push_fresh(at, &saved);
+        }
     }
 
     /// A record that nobody can open and that is never acknowledged.

@@ -5,7 +5,11 @@ use std::cmp::Ordering;
 use pishtar_catalog::BlobHash;
 use pishtar_mesh::{Input, RequestId, wire::HoldingsQuery};
 
-use super::{exchange::Step, host::HostIx, sticks::Visit};
+use super::{
+    exchange::{Push, Step},
+    host::HostIx,
+    sticks::Visit,
+};
 use crate::sim::{Micros, pipe::FlowId};
 
 /// Something that happens at a time.
@@ -57,6 +61,8 @@ pub(super) enum Event {
     Written(HostIx, u32),
     /// A message between two carriers arrives.
     Session(Box<Step>),
+    /// Records arrive that a neighbour just saved.
+    Push(Box<Push>),
     /// By the timetable.
     Act(HostIx, Act),
     /// A line becomes bad, or good.

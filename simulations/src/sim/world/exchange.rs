@@ -11,7 +11,7 @@ use super::{
     World,
     event::Event,
     host::{HostIx, Kind},
-    lines::Load,
+    lines::{Load, Via},
 };
 use crate::sim::{
     SECOND,
@@ -48,6 +48,14 @@ struct Session {
     request: RequestId,
     initiator: Initiator,
     responder: Responder,
+}
+
+/// Records on their way to a neighbour that did not ask for them.
+#[derive(Debug)]
+pub(super) struct Push {
+    from: HostIx,
+    to: HostIx,
+    records: Vec<RecIx>,
 }
 
 /// A message between two carriers.
@@ -214,6 +222,36 @@ impl World {
         let saved = self.book.records[ix as usize].saved;
         self.tally.collected((self.now - saved) / SECOND);
         end
+    }
+
+    /// What was just saved goes to the neighbours at once. The program's gossip carries it on to theirs; here it stops there.
+    pub(super) fn push_fresh(&mut self, at: HostIx, records: &[RecIx]) {
+        let links = self.hosts[at as usize].links.iter();
+        let links: Vec<(HostIx, Via)> = links.map(|(to, via)| (*to, *via)).collect();
+        let bytes = records.len() as u64 * self.scenario.records.bytes;
+        for (to, via) in links {
+            let (_, link) = self.pipe_from(at, via);
+            self.tally.moved(link, bytes);
+            let push = Push {
+                from: at,
+                to,
+                records: records.to_vec(),
+            };
+            self.later(self.delay(via), Event::Push(Box::new(push)));
+        }
+    }
+
+    /// Records that a neighbour just saved come in.
+    pub(super) fn pushed(&mut self, push: &Push) {
+        let (from, to) = (push.from, push.to);
+        self.history.note(self.now, to, 35, u64::from(from));
+        let from_id = self.id_of(from);
+        let mesh = self.hosts[to as usize].mesh.as_ref();
+        let takes = mesh.is_some_and(|mesh| mesh.exchanges_records_with(from_id));
+        let linked = self.via(from, to).is_some() && !self.is_mute(to);
+        if takes && linked && self.take_records(to, &push.records, from) > 0 {
+            self.records_changed(to);
+        }
     }
 
     /// Tells the mesh of its set.

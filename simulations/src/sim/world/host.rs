@@ -6,7 +6,7 @@ use std::{
 };
 
 use pishtar_catalog::{BlobHash, Selection};
-use pishtar_mesh::{Held, Mesh, NodeId, RequestId, ranges::RangeSet};
+use pishtar_mesh::{Attachment, Held, Mesh, NodeId, RequestId, ranges::RangeSet};
 use pishtar_signing::{client::MetaFile, record::LogSigner};
 
 use super::{event::Question, lines::Via};
@@ -46,6 +46,14 @@ impl Kind {
     /// Is it against the others?
     pub fn is_adversary(self) -> bool {
         !matches!(self, Kind::Ministry | Kind::School | Kind::Home)
+    }
+
+    /// How it hangs on its network: a school's node and the ministry's are wired, devices are on the air.
+    pub(super) fn attachment(self) -> Attachment {
+        match self {
+            Kind::Ministry | Kind::School => Attachment::Cable,
+            _ => Attachment::Air,
+        }
     }
 }
 

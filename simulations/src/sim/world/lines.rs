@@ -319,6 +319,8 @@ impl World {
         for (at, other) in [(a, b), (b, a)] {
             let peer = self.id_of(other);
             self.input(at, Input::PeerConnected { peer });
+            let attachment = self.hosts[other as usize].kind.attachment();
+            self.input(at, Input::PeerAttached { peer, attachment });
         }
     }
 

@@ -322,6 +322,7 @@ impl World {
             Event::Removal(host, boot, hash) => self.removal(host, boot, &hash),
             Event::Written(host, boot) => self.written(host, boot),
             Event::Session(step) => self.session_step(*step),
+            Event::Push(push) => self.pushed(&push),
             Event::Act(host, act) => self.act(host, act),
             Event::Weather(pipe, bad) => self.weather(pipe, bad),
             Event::Meet(a, b) => self.meet(a, b),
