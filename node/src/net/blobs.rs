@@ -1,8 +1,10 @@
 //! `/pishtar/blobs/1`: one status byte, then the iroh-blobs protocol. One range per stream, or many small files
 //! (`files`).
 //!
-//! The asker sends one byte, how it asks ([`Ask`]), and a `Get` request (postcard, as iroh-blobs does), and closes its
-//! half. The provider answers with a [`BlobStatus`] byte; when that is `Ok`, 8 bytes of length and the bao stream of
+//! The asker sends the length of its request (u32, little endian), one byte, how it asks ([`Ask`]), and a `Get` request
+//! (postcard, as iroh-blobs does). It keeps its half open until it has what it wants: a stream that it gives up before is
+//! reset then, and the provider stops at once. After a closed half yamux would say nothing, and the provider fill the
+//! window and hold a place for [`SERVING_IDLE`](crate::net::serve::SERVING_IDLE). The provider answers with a [`BlobStatus`] byte; when that is `Ok`, 8 bytes of length and the bao stream of
 //! the range follow, when it is `Rather`, the range that the provider would rather give. Nothing else of iroh-blobs is served: no hash sequences, no push, no observe.
 
 mod files;
@@ -82,6 +84,10 @@ pub async fn fetch<S: AsyncRead + AsyncWrite + Unpin>(
     } = store
         .receive_range(&mut stream, hash, length, range, steps, progress)
         .await;
+    if result.is_ok() {
+        // The provider has sent all it had to; whether it hears so is no matter.
+        let _ = stream.close().await;
+    }
     Fetched {
         result: result.map_err(receive_failure),
         held,
@@ -101,8 +107,7 @@ async fn request<S: AsyncRead + AsyncWrite + Unpin>(
     let request = Request::Get(GetRequest::blob_ranges(Hash::from_bytes(hash.0), chunks));
     let bytes =
         postcard::to_extend(&request, vec![ask.to_byte()]).expect("a request is plain data");
-    stream.write_all(&bytes).await.map_err(stream_failure)?;
-    stream.close().await.map_err(stream_failure)?;
+    send_request(stream, &bytes).await?;
     let mut status = [0];
     stream
         .read_exact(&mut status)
@@ -120,6 +125,24 @@ async fn request<S: AsyncRead + AsyncWrite + Unpin>(
         Some(BlobStatus::Rather) => Err(FetchFailure::Rather(read_advice(stream).await?)),
         None => Err(FetchFailure::WrongBytes),
     }
+}
+
+/// Sends a request with its length, and leaves the half open.
+async fn send_request<S: AsyncWrite + Unpin>(
+    stream: &mut S,
+    request: &[u8],
+) -> Result<(), FetchFailure> {
+    stream
+        .write_all(&framed(request))
+        .await
+        .map_err(stream_failure)?;
+    stream.flush().await.map_err(stream_failure)
+}
+
+/// A request as it goes over the wire.
+fn framed(request: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(request.len()).expect("requests are short");
+    [&length.to_le_bytes(), request].concat()
 }
 
 /// The range that the provider would rather give; what it says is checked by the planner.

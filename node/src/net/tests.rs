@@ -91,6 +91,29 @@ async fn ask(node: &NetHandle, peer: NodeId, text: &[u8]) -> io::Result<Vec<u8>>
     Ok(answer)
 }
 
+/// What fetches rely on when a learner seeks: nobody goes on sending what is not wanted any more.
+#[tokio::test]
+async fn a_stream_given_up_with_its_half_open_ends_at_the_other_end_at_once() {
+    let (mut a, b) = pair().await;
+    let peer = a.handle.local_id();
+    let writing = tokio::spawn(async move {
+        while let Some(event) = a.events.recv().await {
+            if let NetEvent::Inbound { mut stream, .. } = event {
+                while stream.write_all(&[7; 64 * 1024]).await.is_ok() {}
+                return;
+            }
+        }
+    });
+    let opened = b.handle.open(peer, Protocol::Blobs).await;
+    let mut stream = opened.expect("it is connected");
+    stream.write_all(b"x").await.expect("it listens");
+    stream.flush().await.expect("it listens");
+    stream.read_exact(&mut [0]).await.expect("it writes");
+    drop(stream);
+    let told = time::timeout(DEADLINE, writing).await;
+    told.expect("the writer is told").expect("no panic");
+}
+
 #[tokio::test]
 async fn many_streams_at_once_are_all_served_and_counted() {
     let (a, b) = pair().await;

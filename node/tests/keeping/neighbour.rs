@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use futures::{AsyncReadExt, AsyncWriteExt, future};
+use futures::{AsyncRead, AsyncReadExt, AsyncWriteExt, future};
 use iroh_blobs::protocol::Request;
 use libp2p::Multiaddr;
 use pishtar::{
@@ -177,7 +177,7 @@ impl Shared {
         }
         match manners {
             Manners::Busy if about_bytes => {
-                near.read_to_end(&mut Vec::new()).await?;
+                read_request(&mut near).await?;
                 near.write_all(&[BUSY]).await?;
                 return near.close().await;
             }
@@ -193,14 +193,13 @@ impl Shared {
         let (mut far_read, mut far_write) = far.map_err(io::Error::other)?.split();
         let asking = async {
             if about_bytes {
-                let mut request = Vec::new();
-                near_read.read_to_end(&mut request).await?;
+                let request = read_request(&mut near_read).await?;
                 let requests = || self.requests.lock().expect("no panic holds it");
-                requests().extend(range_of(&request));
+                requests().extend(range_of(&request[LENGTH_BYTES..]));
                 far_write.write_all(&request).await?;
-            } else {
-                futures::io::copy(&mut near_read, &mut far_write).await?;
+                return far_write.flush().await;
             }
+            futures::io::copy(&mut near_read, &mut far_write).await?;
             far_write.close().await
         };
         let answering = async {
@@ -231,6 +230,19 @@ impl Shared {
         let (asked, answered) = future::join(asking, answering).await;
         asked.and(answered)
     }
+}
+
+/// Bytes of the length before a request.
+const LENGTH_BYTES: usize = 4;
+
+/// A request for bytes, with its length before it; the asker keeps its half open.
+async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
+    let mut request = vec![0; LENGTH_BYTES];
+    stream.read_exact(&mut request).await?;
+    let length = u32::from_le_bytes(request[..].try_into().expect("four bytes"));
+    request.resize(LENGTH_BYTES + length as usize, 0);
+    stream.read_exact(&mut request[LENGTH_BYTES..]).await?;
+    Ok(request)
 }
 
 /// The bytes that a request asks for; none for a batch of files.

@@ -1,6 +1,7 @@
 //! Many small files over one stream of `/pishtar/blobs/1`.
 //!
-//! The asker sends the byte [`FILES`] and 32 bytes of hash for each file, and closes its half. The provider answers
+//! The asker sends the length of its request (u32, little endian), the byte [`FILES`] and 32 bytes of hash for each file.
+//! The provider answers
 //! with a status byte for the request and, when that is `Ok`, for each file in turn with a status byte and, when that
 //! is `Ok`, with the bytes of the file. Its length is the signed one, and its hash is checked when all of it is here.
 
@@ -22,7 +23,7 @@ use pishtar_mesh::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{FETCHING_IDLE, Provider, provide::WRITE_BYTES, stream_failure};
+use super::{FETCHING_IDLE, Provider, provide::WRITE_BYTES, send_request, stream_failure};
 use crate::{net::deadline::Idle, store::blobs::BlobStore};
 
 /// First byte of a request for files; those of requests for a range are smaller.
@@ -84,8 +85,10 @@ pub async fn fetch_files<S: AsyncRead + AsyncWrite + Unpin>(
         ended(some);
     }
     store.settle_files();
-    if let Err(failure) = received {
-        ended(all_failed(files, failure));
+    match received {
+        // The provider has sent all it had to; whether it hears so is no matter.
+        Ok(()) => drop(stream.close().await),
+        Err(failure) => ended(all_failed(files, failure)),
     }
 }
 
@@ -104,8 +107,7 @@ async fn request<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Result<(), FetchFailure> {
     let mut bytes = vec![FILES];
     bytes.extend(files.iter().flat_map(|file| file.hash.0));
-    stream.write_all(&bytes).await.map_err(stream_failure)?;
-    stream.close().await.map_err(stream_failure)?;
+    send_request(stream, &bytes).await?;
     match read_status(stream).await? {
         BlobStatus::Ok => Ok(()),
         BlobStatus::Absent => Err(FetchFailure::Absent),

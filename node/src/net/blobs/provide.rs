@@ -251,14 +251,23 @@ impl Provider {
     }
 }
 
-/// Reads a request up to the end of the peer's half. What is too large, malformed, or anything but a get of one raw
-/// blob or of files is not served.
+/// Reads a request. What is too large, malformed, or anything but a get of one raw blob or of files is not served.
 async fn read_request<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<Asked> {
-    let mut bytes = Vec::new();
-    let max = MAX_REQUEST_BYTES as u64 + 1;
-    stream.take(max).read_to_end(&mut bytes).await?;
+    let mut length = [0; 4];
+    if let Err(error) = stream.read_exact(&mut length).await {
+        return match error.kind() {
+            io::ErrorKind::UnexpectedEof => Ok(Asked::Other),
+            _ => Err(error),
+        };
+    }
+    let length = u32::from_le_bytes(length) as usize;
+    if length > MAX_REQUEST_BYTES {
+        return Ok(Asked::Other);
+    }
+    let mut bytes = vec![0; length];
+    stream.read_exact(&mut bytes).await?;
     let asked = bytes.split_first();
-    let Some((first, rest)) = asked.filter(|_| bytes.len() <= MAX_REQUEST_BYTES) else {
+    let Some((first, rest)) = asked else {
         return Ok(Asked::Other);
     };
     if *first == FILES {

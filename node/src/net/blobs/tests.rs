@@ -100,7 +100,10 @@ fn fake(
 ) {
     let (near, mut far) = pipe();
     let serving = tokio::spawn(async move {
-        far.read_to_end(&mut Vec::new()).await?;
+        let mut length = [0; 4];
+        far.read_exact(&mut length).await?;
+        let mut request = vec![0; u32::from_le_bytes(length) as usize];
+        far.read_exact(&mut request).await?;
         far.write_all(&answer).await?;
         far.close().await
     });
@@ -109,7 +112,7 @@ fn fake(
 
 /// A request as it goes over the wire.
 fn asked(request: &Request) -> Vec<u8> {
-    postcard::to_extend(request, vec![Ask::Any.to_byte()]).expect("plain data")
+    framed(&postcard::to_extend(request, vec![Ask::Any.to_byte()]).expect("plain data"))
 }
 
 pub(super) fn get_request(ranges: bao_tree::ChunkRanges, hash: BlobHash) -> Vec<u8> {
@@ -231,6 +234,7 @@ async fn an_oversize_request_is_refused_without_reading_it_all() {
     let world = World::new(ProviderLimits::default()).await;
     let mut request = get_request(bao_tree::ChunkRanges::all(), world.hash);
     request.resize(10 * MAX_REQUEST_BYTES, 0);
+    request[..4].copy_from_slice(&(10 * MAX_REQUEST_BYTES as u32).to_le_bytes());
     let (near, far) = pipe();
     let provider = world.provider.clone();
     let serving = tokio::spawn(async move { provider.serve(far, PEER).await });
