@@ -176,7 +176,10 @@ async fn one_that_falls_silent_in_mid_file_is_named_and_replaced() {
     let home = super::world::address(meeting.node()).await;
     let other = Neighbour::start(2, meeting.source.handle(), vec![home], Manners::Honest).await;
     meeting.arrives().await;
-    assert!(other.given() > 6 * MIB as u64, "{}", other.given());
+    // The silent one may have brought a little more after it was looked at.
+    let missing = 8 * MIB as u64 - received;
+    let given = other.given();
+    assert!(given >= missing / 2, "{given} of {missing}");
     silent.leave().await;
     other.leave().await;
     meeting.end().await;
