@@ -85,13 +85,23 @@ impl Damage {
         news
     }
 
-    /// Takes chunks off that were repaired.
+    /// Takes chunks off that were repaired. Several ranges may be repaired at once: none may bring back what another took off.
     pub(super) fn repaired(&self, hash: &Hash, chunks: &ChunkRanges) {
-        let rest = self.of(hash) - chunks.clone();
-        if rest.is_empty() {
-            return self.forget(hash);
+        let whole = {
+            let mut all = self.bad();
+            let Some(bad) = all.get_mut(hash) else {
+                return;
+            };
+            *bad -= chunks.clone();
+            let whole = bad.is_empty();
+            if whole {
+                all.remove(hash);
+            }
+            whole
+        };
+        if whole {
+            self.unmark(hash);
         }
-        self.bad().insert(*hash, rest);
         self.repaired.send_modify(|count| *count += 1);
     }
 
@@ -100,13 +110,17 @@ impl Damage {
         if self.bad().remove(hash).is_none() {
             return;
         }
+        self.unmark(hash);
+        self.repaired.send_modify(|count| *count += 1);
+    }
+
+    fn unmark(&self, hash: &Hash) {
         let marker = self.markers.join(hash.to_hex());
         if let Err(error) = fs::remove_file(marker)
             && error.kind() != io::ErrorKind::NotFound
         {
             tracing::warn!(%error, "a marker of a repaired file stays; the file is looked at again at the next start");
         }
-        self.repaired.send_modify(|count| *count += 1);
     }
 
     /// Waits until none of these chunks is damaged.
@@ -263,4 +277,33 @@ fn is_disk_error(error: &EncodeError) -> bool {
 /// Where markers of damaged blobs lie.
 pub(super) fn markers(root: &Path) -> PathBuf {
     root.join("damaged")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_that_are_repaired_at_once_leave_nothing_damaged() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let damage = Damage::new(folder.path().join("damaged"));
+        let hash = Hash::new(b"a lesson");
+        for _ in 0..200 {
+            damage.add(hash, &ChunkRanges::from(..ChunkNum(64 * 16)));
+            std::thread::scope(|scope| {
+                for part in 0..4_u64 {
+                    let damage = &damage;
+                    scope.spawn(move || {
+                        for group in 0..16 {
+                            let start = ChunkNum((group * 4 + part) * 16);
+                            let group = ChunkRanges::from(start..ChunkNum(start.0 + 16));
+                            damage.repaired(&hash, &group);
+                        }
+                    });
+                }
+            });
+            assert!(damage.of(&hash).is_empty());
+        }
+        assert_eq!(damage.marked().expect("a folder"), Vec::new());
+    }
 }
