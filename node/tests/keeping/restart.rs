@@ -203,7 +203,10 @@ fn kill_again_and_again(world: &World, source: &Handle, address: &str, bytes: u6
     );
     assert_eq!(times(0), 0, "all arrived");
     let most = arrivals.iter().max().copied().unwrap_or_default();
-    assert!(most <= 2, "a chunk group arrived {most} times");
+    // Two kills may fall into the moment between a group's verification and its writing.
+    let unlucky = usize::try_from(KILLS / 10).expect("few");
+    assert!(most <= 3, "a chunk group arrived {most} times");
+    assert!(times(3) <= unlucky, "{} arrived three times", times(3));
 }
 
 async fn kills_in(bytes: usize, rate: Option<u64>) {
