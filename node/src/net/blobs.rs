@@ -4,7 +4,7 @@
 //! The asker sends the length of its request (u32, little endian), one byte, how it asks ([`Ask`]), and a `Get` request
 //! (postcard, as iroh-blobs does). It keeps its half open until it has what it wants: a stream that it gives up before is
 //! reset then, and the provider stops at once. After a closed half yamux would say nothing, and the provider fill the
-//! window and hold a place for [`SERVING_IDLE`](crate::net::serve::SERVING_IDLE). The provider answers with a [`BlobStatus`] byte; when that is `Ok`, 8 bytes of length and the bao stream of
+//! window and hold a place for ten seconds. The provider answers with a [`BlobStatus`] byte; when that is `Ok`, 8 bytes of length and the bao stream of
 //! the range follow, when it is `Rather`, the range that the provider would rather give. Nothing else of iroh-blobs is served: no hash sequences, no push, no observe.
 
 mod files;
