@@ -98,3 +98,10 @@ pub(crate) fn doubled(first: Duration, failures: u32, most: Duration) -> Duratio
         .saturating_mul(1 << failures.saturating_sub(1).min(16))
         .min(most)
 }
+
+/// Spreads neighbouring numbers apart (the finalizer of SplitMix64).
+pub(crate) fn mixed(number: u64) -> u64 {
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
+}

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::Fetch;
 use crate::{
     config::GROUP_BYTES,
-    desk::Cx,
+    desk::{Cx, mixed},
     inventory::FileIx,
     peers::{Claim, Peer},
     ranges::RangeSet,
@@ -209,13 +209,6 @@ fn runs<'a>(
                 Some(part) => Box::new(part.within(run)),
             }
         })
-}
-
-/// Spreads neighbouring numbers apart (the finalizer of SplitMix64).
-fn mixed(number: u64) -> u64 {
-    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    number ^ (number >> 31)
 }
 
 /// Splits a run at piece boundaries.

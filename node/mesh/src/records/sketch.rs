@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{SetDigest, Snapshot};
+use crate::desk::mixed;
 
 /// Symbols of a sketch. Fewer: less is seen at once. More: some 14 bytes each, in vain when the sets differ in much.
 pub const SKETCH_SYMBOLS: usize = 64;
@@ -142,13 +143,6 @@ fn check(name: u64) -> u32 {
 
 fn xor<const N: usize>(left: [u8; N], right: [u8; N]) -> [u8; N] {
     std::array::from_fn(|at| left[at] ^ right[at])
-}
-
-/// Spreads neighbouring numbers apart (the finalizer of SplitMix64).
-fn mixed(number: u64) -> u64 {
-    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    number ^ (number >> 31)
 }
 
 #[cfg(test)]
