@@ -21,7 +21,7 @@ use pishtar_signing::{people::Said, record::CollectionSecret, rest::RestKey};
 use redb::WriteTransaction;
 
 use self::answers::Answer;
-use self::rows::{LearnerRow, Rows};
+use self::rows::{LearnerRow, Rows, SchoolRow};
 pub use self::schools::{SchoolKeys, Schools};
 pub(super) use self::{
     about::{about, by_login},
@@ -84,6 +84,9 @@ pub(super) struct NameTables<'a> {
     /// Devices that were found to speak for a learner in this transaction, and under whose id: a device's records come
     /// together, and each finding costs a signature. Empty after anything is heard.
     speaking: BTreeMap<(LearnerId, DeviceId), LearnerId>,
+    /// Schools whose devices were looked up in this transaction: unsealing hundreds of them for each event costs as much as
+    /// opening its record. Empty after anything is heard.
+    schools: BTreeMap<String, SchoolRow>,
 }
 
 impl<'a> NameTables<'a> {
@@ -92,6 +95,7 @@ impl<'a> NameTables<'a> {
             names,
             rows: Rows::open(txn, &names.rest)?,
             speaking: BTreeMap::new(),
+            schools: BTreeMap::new(),
         })
     }
 
@@ -102,7 +106,7 @@ impl<'a> NameTables<'a> {
         messages: &[PeopleMessage],
         effects: &mut Effects,
     ) -> Result<(), redb::Error> {
-        self.speaking.clear();
+        self.forget_lookups();
         for message in messages {
             match message {
                 // A device speaks for itself alone.
@@ -129,9 +133,14 @@ impl<'a> NameTables<'a> {
         Ok(())
     }
 
+    fn forget_lookups(&mut self) {
+        self.speaking.clear();
+        self.schools.clear();
+    }
+
     /// Tries again what waited for a school's keys.
     pub(super) fn retry_pending(&mut self, effects: &mut Effects) -> Result<(), redb::Error> {
-        self.speaking.clear();
+        self.forget_lookups();
         for (number, said) in self.rows.pending()? {
             if self.names.schools.knows(&said.from) {
                 self.rows.drop_pending(number)?;

@@ -55,11 +55,18 @@ impl NameTables<'_> {
 
     /// Whether the device speaks for the learner: the school signed the learner in on it, or the card let it in. A learner
     /// whom no school has registered has nobody to speak for them yet.
-    fn speaks(&self, row: &LearnerRow, device: &DeviceId) -> Result<bool, redb::Error> {
+    fn speaks(&mut self, row: &LearnerRow, device: &DeviceId) -> Result<bool, redb::Error> {
         let Some(school) = &row.school else {
             return Ok(false);
         };
-        Ok(row.standing.lets_in(&row.id, device) || self.rows.school(school)?.speaks(device))
+        if row.standing.lets_in(&row.id, device) {
+            return Ok(true);
+        }
+        if !self.schools.contains_key(school) {
+            let devices = self.rows.school(school)?;
+            self.schools.insert(school.clone(), devices);
+        }
+        Ok(self.schools[school].speaks(device))
     }
 
     /// What waited for this learner's proofs and has them now counts.
