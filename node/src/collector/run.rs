@@ -165,9 +165,22 @@ impl Worker {
         })
     }
 
+    /// Closes both stores; their folder can be opened again at once.
+    pub async fn close(self) {
+        self.store.close().await;
+    }
+
     /// Learns the schools' keys from the node with this data folder, running or stopped, before every round.
     pub fn follow_schools(&mut self, folder: &Path) {
         self.schools = Some(folder.to_owned());
+    }
+
+    /// From now on these schools' statements count; what waited for their keys is taken in.
+    ///
+    /// # Errors
+    /// [`RunError::Collect`] when the state cannot be used.
+    pub fn know_schools(&mut self, schools: Vec<SchoolKeys>, now: i64) -> Result<(), RunError> {
+        Ok(self.collector.set_schools(Schools::new(schools), now)?)
     }
 
     /// Without the keys registrations wait, and everything else goes on.
@@ -176,7 +189,7 @@ impl Worker {
             return Ok(());
         };
         match blocking(move || known_schools(&folder)).await {
-            Ok(schools) => self.collector.set_schools(Schools::new(schools), now)?,
+            Ok(schools) => self.know_schools(schools, now)?,
             Err(reason) => {
                 tracing::warn!(%reason, "schools' keys are not known; registrations wait")
             }

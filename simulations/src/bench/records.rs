@@ -1,6 +1,7 @@
 //! Sealed records between two stores over the real protocol: bytes on the line, and a sync point that has seen millions.
 
 use std::{
+    collections::BTreeSet,
     io,
     path::Path,
     pin::Pin,
@@ -9,7 +10,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -67,6 +68,39 @@ pub struct SyncPoint {
     pub rss_mib: f64,
     /// The most in the life of the process, in MiB.
     pub peak_mib: f64,
+}
+
+/// A sync point that one neighbour floods.
+#[derive(Debug, Clone, Serialize)]
+pub struct Flood {
+    /// Sealed and signed records that belong to nobody, offered by one neighbour.
+    pub junk: u64,
+    /// Of these, those that the sync point still holds at the end.
+    pub junk_kept: usize,
+    /// Honest records of four other neighbours, half from before the flood, half in its middle.
+    pub honest: usize,
+    /// Of these, those that are still held at the end.
+    pub honest_kept: usize,
+    /// Junk that was offered a second time and counted as new.
+    pub taken_twice: usize,
+    /// Items that are no records, offered at the end.
+    pub noise: usize,
+    /// Of these, those that were refused.
+    pub noise_refused: usize,
+    /// Bytes of others' records held at the end.
+    pub carried_bytes: u64,
+    /// The room that they have.
+    pub quota_bytes: u64,
+    /// Time from an own record's save to its being on the disk while the flood goes on, in milliseconds; half are faster.
+    pub save_median_ms: f64,
+    /// The slowest of these saves, in milliseconds.
+    pub save_slowest_ms: f64,
+    /// Records that one second of the flood had looked at.
+    pub records_per_s: f64,
+    /// Size of the store's file at the end, in MiB.
+    pub file_mib: f64,
+    /// By how much the process's most memory grew in the flood, in MiB.
+    pub grown_mib: f64,
 }
 
 /// Seals records as devices do: a hundred in each log, thirty in an hour.
@@ -310,6 +344,118 @@ pub async fn sync_point(scratch: &Path, seen: u64) -> Result<SyncPoint> {
         rss_mib: memory("VmRSS")?,
         peak_mib: memory("VmHWM")?,
     })
+}
+
+/// One neighbour offers `junk` records that pass every check of a carrier, as fast as they can be made; four others come with
+/// `honest` records, half before and half in the middle, and the sync point saves work of its own all the while.
+///
+/// # Errors
+/// When the store fails.
+pub async fn flood(scratch: &Path, junk: u64, honest: u64) -> Result<Flood> {
+    const FLOODER: [u8; 32] = [9; 32];
+    let mut makers = [Maker::new(), Maker::new()];
+    let mut others = Maker::new();
+    // Logs of their own for each.
+    makers[1].made = junk.next_multiple_of(PER_LOG) / 2 / PER_LOG * PER_LOG;
+    others.made = 2 * junk.next_multiple_of(PER_LOG);
+    let to = Recipients {
+        ministry: others.ministry.public(),
+        school: Some(others.school.public()),
+    };
+    let path = scratch.join("records.redb");
+    let point = others.open(&path)?;
+    let honest_records = others.records(honest)?;
+    let bring = async |part: &[Vec<u8>]| -> Result<()> {
+        for (at, batch) in part.chunks(part.len().div_ceil(4).max(1)).enumerate() {
+            let source = [u8::try_from(at)? + 1; 32];
+            point
+                .store(SetKind::Records, batch.to_vec(), source, NOW)
+                .await?;
+        }
+        Ok(())
+    };
+    let (early, late) = honest_records.split_at(honest_records.len() / 2);
+    bring(early).await?;
+    let before = memory("VmHWM")?;
+    let mut saves = Vec::new();
+    let mut looking = Duration::ZERO;
+    let (mut made, mut come, mut first) = (0, false, Vec::new());
+    let mut ids = BTreeSet::new();
+    while made < junk {
+        let batch = usize::try_from((junk - made).min(8 * BATCH as u64))?;
+        let halves = [batch / 2, batch - batch / 2];
+        let parts = std::thread::scope(|scope| {
+            let work = makers.each_mut().into_iter().zip(halves);
+            let work = work.map(|(maker, count)| scope.spawn(move || maker.records(count as u64)));
+            let threads: Vec<_> = work.collect();
+            let parts = threads
+                .into_iter()
+                .map(|t| t.join().expect("sealing never panics"));
+            parts.collect::<Result<Vec<_>>>()
+        })?;
+        let parts = parts.concat();
+        ids.extend(parts.iter().map(|item| short_id(item)));
+        if first.is_empty() {
+            first = parts[..BATCH.min(parts.len())].to_vec();
+        }
+        let began = Instant::now();
+        let own = async {
+            let began = Instant::now();
+            point
+                .append_payloads(vec![vec![0; 100]], to.clone(), NOW)
+                .await?;
+            anyhow::Ok(began.elapsed())
+        };
+        let (stored, saved) = tokio::join!(point.store(SetKind::Records, parts, FLOODER, NOW), own);
+        stored?;
+        looking += began.elapsed();
+        saves.push(saved?);
+        made += batch as u64;
+        if !come && made >= junk / 2 {
+            bring(late).await?;
+            come = true;
+        }
+    }
+    let again = point.store(SetKind::Records, first, FLOODER, NOW).await?;
+    let noise: Vec<Vec<u8>> = (0..BATCH).map(|n| vec![n as u8; 512]).collect();
+    let offered = noise.len();
+    let refused = point.store(SetKind::Records, noise, FLOODER, NOW).await?;
+    let held = point.snapshot(SetKind::Records);
+    let held: BTreeSet<[u8; 8]> = held.entries().iter().map(|entry| cut(&entry.id)).collect();
+    let kept = honest_records
+        .iter()
+        .filter(|item| held.contains(&short_id(item)));
+    let honest_kept = kept.count();
+    let junk_kept = ids.intersection(&held).count();
+    saves.sort_unstable();
+    let ms = |at: usize| saves.get(at).map_or(0.0, |took| took.as_secs_f64() * 1e3);
+    let grown_mib = memory("VmHWM")? - before;
+    point.close().await;
+    Ok(Flood {
+        junk,
+        junk_kept,
+        honest: honest_records.len(),
+        honest_kept,
+        taken_twice: again.accepted,
+        noise: offered,
+        noise_refused: refused.refused,
+        carried_bytes: (junk_kept + honest_kept) as u64 * 512,
+        quota_bytes: RecordOptions::default().carry_quota_bytes,
+        save_median_ms: ms(saves.len() / 2),
+        save_slowest_ms: ms(saves.len().saturating_sub(1)),
+        records_per_s: junk as f64 / looking.as_secs_f64(),
+        file_mib: std::fs::metadata(&path)?.len() as f64 / f64::from(1 << 20),
+        grown_mib,
+    })
+}
+
+/// Enough of an id to tell a million apart.
+fn short_id(item: &[u8]) -> [u8; 8] {
+    cut(blake3::hash(item).as_bytes())
+}
+
+fn cut(id: &[u8; 32]) -> [u8; 8] {
+    *id.first_chunk().expect("an id is longer")
 }
 
 fn memory(line: &str) -> Result<f64> {

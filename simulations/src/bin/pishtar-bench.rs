@@ -116,6 +116,21 @@ enum What {
         #[arg(long)]
         json: bool,
     },
+    /// One neighbour floods a sync point with records that pass every check: what honest ones lose, and what it costs
+    RecordsFlood {
+        /// Records of the flood
+        #[arg(long, default_value_t = 1_000_000)]
+        junk: u64,
+        /// Records of honest neighbours
+        #[arg(long, default_value_t = 2_000)]
+        honest: u64,
+        /// Where the store is written
+        #[arg(long, default_value = ".")]
+        scratch: PathBuf,
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// A class that posts what it watches to one node: time to the 201, and what kills lose
     ProgressPost {
         /// The program to measure
@@ -275,6 +290,16 @@ fn main() -> Result<()> {
                     .block_on(records::prepare_sync_point(&scratch, seen, held, offered));
             }
             let row = runtime()?.block_on(records::sync_point(&scratch, seen))?;
+            print_any(&row, json)
+        }
+        What::RecordsFlood {
+            junk,
+            honest,
+            scratch,
+            json,
+        } => {
+            let scratch = tempfile::tempdir_in(scratch)?;
+            let row = runtime()?.block_on(records::flood(scratch.path(), junk, honest))?;
             print_any(&row, json)
         }
         What::ProgressPost {
