@@ -22,6 +22,7 @@ pub mod meta;
 mod muxer;
 mod protocol;
 pub mod records;
+mod security;
 mod serve;
 mod stream;
 mod streams;

@@ -3,6 +3,7 @@
 //! Nothing enters unverified and nothing leaves unverified. What is lost here is fetched again.
 
 mod damage;
+pub(crate) mod encode;
 mod examine;
 mod hold;
 mod holding;
@@ -109,6 +110,7 @@ struct Inner {
     remover: Arc<Remover>,
     damage: Damage,
     pieces: receive::Pieces,
+    references: encode::References,
     /// Blobs of which something was here when the store was opened.
     opened_with: BTreeSet<Hash>,
     settling: TaskTracker,
@@ -155,6 +157,7 @@ impl BlobStore {
             remover,
             damage: Damage::new(damage::markers(&root)),
             pieces: receive::Pieces::default(),
+            references: encode::References::default(),
             opened_with: known.into_iter().collect(),
             settling: TaskTracker::new(),
             unsettled: AtomicBool::new(false),
@@ -321,11 +324,12 @@ impl BlobStore {
         length: u64,
     ) -> Result<(), BlobError> {
         let expected_hash = to_hash(expected);
+        let path = std::path::absolute(path).map_err(BlobError::store)?;
+        self.inner.references.note(expected_hash, &path, length);
         if self.is_readable(expected, length).await {
             return Ok(());
         }
-        let wrong = || BlobError::WrongFile(path.to_owned());
-        let path = std::path::absolute(path).map_err(BlobError::store)?;
+        let wrong = || BlobError::WrongFile(path.clone());
         let metadata = tokio::fs::metadata(&path).await.map_err(BlobError::store)?;
         if metadata.len() != length {
             return Err(wrong());

@@ -211,10 +211,11 @@ impl Provider {
                 Err(status) => buffer.push(status.to_byte()),
             }
             if buffer.len() >= WRITE_BYTES {
-                self.write(stream, peer, false, &mut buffer).await?;
+                self.write(stream, peer, false, &buffer).await?;
+                buffer.clear();
             }
         }
-        self.write(stream, peer, false, &mut buffer).await
+        self.write(stream, peer, false, &buffer).await
     }
 
     async fn read_for(&self, peer: NodeId, hash: BlobHash) -> Result<Vec<u8>, BlobStatus> {

@@ -12,7 +12,10 @@ use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, StreamExt};
 use iroh_blobs::protocol::{GetRequest, Request};
 use pishtar_catalog::BlobHash;
 use pishtar_mesh::{Ask, Give, NodeId, wire::BlobStatus};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinHandle,
+};
 
 use super::{
     MAX_REQUEST_BYTES, Throttle,
@@ -23,7 +26,7 @@ use crate::{
         deadline::Idle,
         serve::{SERVING_IDLE, Serve},
     },
-    store::blobs::{BlobStore, read::Encoded},
+    store::blobs::{BlobStore, encode::Encoder, read::Encoded},
 };
 
 /// Bytes gathered for one write: hash pairs and groups are too small to send one by one.
@@ -220,7 +223,11 @@ impl Provider {
         playback: bool,
     ) -> io::Result<()> {
         let hash = BlobHash(*request.hash.as_bytes());
-        let mut parts = std::pin::pin!(self.store.encoded(hash, root_ranges(request)));
+        let chunks = root_ranges(request);
+        if let Some(encoder) = self.store.encoder(hash, chunks.clone()).await {
+            return self.send_encoded(stream, peer, encoder, playback).await;
+        }
+        let mut parts = std::pin::pin!(self.store.encoded(hash, chunks));
         let mut buffer = Vec::with_capacity(WRITE_BYTES + 16 * 1024);
         while let Some(part) = parts.next().await {
             match part? {
@@ -230,10 +237,38 @@ impl Provider {
                 Encoded::End => break,
             }
             if buffer.len() >= WRITE_BYTES {
-                self.write(stream, peer, playback, &mut buffer).await?;
+                self.write(stream, peer, playback, &buffer).await?;
+                buffer.clear();
             }
         }
-        self.write(stream, peer, playback, &mut buffer).await
+        self.write(stream, peer, playback, &buffer).await
+    }
+
+    /// Sends one buffer while the next is filled.
+    async fn send_encoded<S: AsyncWrite + Unpin>(
+        &self,
+        stream: &mut S,
+        peer: NodeId,
+        encoder: Encoder,
+        playback: bool,
+    ) -> io::Result<()> {
+        let mut filling = fill(encoder, Vec::new());
+        let mut spare = Vec::new();
+        loop {
+            let (encoder, buffer, filled) = filling.await.map_err(io::Error::other)?;
+            let filled = match filled {
+                Ok(0) => return Ok(()),
+                Ok(filled) => filled,
+                Err(error) => {
+                    encoder.failed().await;
+                    return Err(error);
+                }
+            };
+            filling = fill(encoder, spare);
+            let bytes = &buffer[..filled];
+            self.write(stream, peer, playback, bytes).await?;
+            spare = buffer;
+        }
     }
 
     pub(super) async fn write<S: AsyncWrite + Unpin>(
@@ -241,14 +276,24 @@ impl Provider {
         stream: &mut S,
         peer: NodeId,
         playback: bool,
-        buffer: &mut Vec<u8>,
+        bytes: &[u8],
     ) -> io::Result<()> {
-        self.throttle.take(peer, playback, buffer.len()).await;
-        stream.write_all(buffer).await?;
-        self.serve.served(peer, buffer.len() as u64);
-        buffer.clear();
+        self.throttle.take(peer, playback, bytes.len()).await;
+        stream.write_all(bytes).await?;
+        self.serve.served(peer, bytes.len() as u64);
         Ok(())
     }
+}
+
+type Filling = JoinHandle<(Encoder, Vec<u8>, io::Result<usize>)>;
+
+/// Fills the buffer where blocking is allowed.
+fn fill(mut encoder: Encoder, mut buffer: Vec<u8>) -> Filling {
+    tokio::task::spawn_blocking(move || {
+        buffer.resize(WRITE_BYTES, 0);
+        let filled = encoder.fill(&mut buffer);
+        (encoder, buffer, filled)
+    })
 }
 
 /// Reads a request. What is too large, malformed, or anything but a get of one raw blob or of files is not served.

@@ -51,9 +51,14 @@ pub(super) struct Verifier {
 impl Verifier {
     /// Checks `range` (group-aligned bytes) of the blob with this hash and signed length.
     pub(super) fn new(hash: [u8; 32], length: u64, range: &Range<u64>) -> Verifier {
+        Verifier::of_chunks(hash, length, chunk_ranges(range, length))
+    }
+
+    /// The same for chunks.
+    pub(super) fn of_chunks(hash: [u8; 32], length: u64, chunks: ChunkRanges) -> Verifier {
         let tree = BaoTree::new(length, BLOCK_SIZE);
         Verifier {
-            parts: ResponseIter::new(tree, chunk_ranges(range, length)),
+            parts: ResponseIter::new(tree, chunks),
             stack: vec![Hash::from_bytes(hash)],
         }
     }
