@@ -325,8 +325,9 @@ impl BlobStore {
     ) -> Result<(), BlobError> {
         let expected_hash = to_hash(expected);
         let path = std::path::absolute(path).map_err(BlobError::store)?;
-        self.inner.references.note(expected_hash, &path, length);
+        let known = || self.inner.references.note(expected_hash, &path, length);
         if self.is_readable(expected, length).await {
+            known();
             return Ok(());
         }
         let wrong = || BlobError::WrongFile(path.clone());
@@ -347,6 +348,7 @@ impl BlobStore {
             self.remove_hashes(vec![added]).await?;
             return Err(wrong());
         }
+        known();
         self.enter_index().await
     }
 

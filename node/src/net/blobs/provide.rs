@@ -12,10 +12,7 @@ use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, StreamExt};
 use iroh_blobs::protocol::{GetRequest, Request};
 use pishtar_catalog::BlobHash;
 use pishtar_mesh::{Ask, Give, NodeId, wire::BlobStatus};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    task::JoinHandle,
-};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     MAX_REQUEST_BYTES, Throttle,
@@ -26,7 +23,11 @@ use crate::{
         deadline::Idle,
         serve::{SERVING_IDLE, Serve},
     },
-    store::blobs::{BlobStore, encode::Encoder, read::Encoded},
+    store::blobs::{
+        BlobStore,
+        encode::{Encoder, Patience},
+        read::Encoded,
+    },
 };
 
 /// Bytes gathered for one write: hash pairs and groups are too small to send one by one.
@@ -244,30 +245,36 @@ impl Provider {
         self.write(stream, peer, playback, &buffer).await
     }
 
-    /// Sends one buffer while the next is filled.
     async fn send_encoded<S: AsyncWrite + Unpin>(
         &self,
         stream: &mut S,
         peer: NodeId,
-        encoder: Encoder,
+        mut encoder: Encoder,
         playback: bool,
     ) -> io::Result<()> {
-        let mut filling = fill(encoder, Vec::new());
-        let mut spare = Vec::new();
+        stream.write_all(&encoder.length().to_le_bytes()).await?;
+        let mut buffer = vec![0; WRITE_BYTES];
         loop {
-            let (encoder, buffer, filled) = filling.await.map_err(io::Error::other)?;
-            let filled = match filled {
+            // What lies in memory costs no change of threads.
+            let mut filled = encoder.fill(&mut buffer, Patience::None);
+            if matches!(&filled, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
+                let waiting = tokio::task::spawn_blocking(move || {
+                    let filled = encoder.fill(&mut buffer, Patience::Wait);
+                    (encoder, buffer, filled)
+                });
+                (encoder, buffer, filled) = waiting.await.map_err(io::Error::other)?;
+            }
+            match filled {
                 Ok(0) => return Ok(()),
-                Ok(filled) => filled,
+                Ok(filled) => {
+                    self.write(stream, peer, playback, &buffer[..filled])
+                        .await?
+                }
                 Err(error) => {
                     encoder.failed().await;
                     return Err(error);
                 }
-            };
-            filling = fill(encoder, spare);
-            let bytes = &buffer[..filled];
-            self.write(stream, peer, playback, bytes).await?;
-            spare = buffer;
+            }
         }
     }
 
@@ -283,17 +290,6 @@ impl Provider {
         self.serve.served(peer, bytes.len() as u64);
         Ok(())
     }
-}
-
-type Filling = JoinHandle<(Encoder, Vec<u8>, io::Result<usize>)>;
-
-/// Fills the buffer where blocking is allowed.
-fn fill(mut encoder: Encoder, mut buffer: Vec<u8>) -> Filling {
-    tokio::task::spawn_blocking(move || {
-        buffer.resize(WRITE_BYTES, 0);
-        let filled = encoder.fill(&mut buffer);
-        (encoder, buffer, filled)
-    })
 }
 
 /// Reads a request. What is too large, malformed, or anything but a get of one raw blob or of files is not served.

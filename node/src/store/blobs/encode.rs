@@ -8,22 +8,22 @@
 use std::{
     collections::BTreeMap,
     fs::File,
-    io,
-    os::unix::fs::FileExt,
+    io::{self, IoSliceMut},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
-use bao_tree::{BaoTree, ChunkNum, ChunkRanges};
+use bao_tree::{BaoTree, ChunkNum, ChunkRanges, iter::BaoChunk};
 use futures::StreamExt;
 use iroh_blobs::Hash;
 use pishtar_catalog::BlobHash;
+use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
 use super::{
     BlobStore,
     hold::Hold,
     to_hash,
-    verify::{BLOCK_SIZE, Expected, GROUP_BYTES, PAIR_BYTES, Verifier, WrongBytes},
+    verify::{BLOCK_SIZE, Expected, GROUP_BYTES, PAIR_BYTES, Verifier},
 };
 
 /// Hash pairs read from the tree's file at once. Those of one range lie together, those above it apart.
@@ -65,8 +65,7 @@ pub(crate) struct Encoder {
     data: File,
     tree: Tree,
     verifier: Verifier,
-    /// Told before everything else.
-    length: Option<u64>,
+    length: u64,
     /// What did not fit into the last buffer.
     next: Option<Expected>,
     /// Behind the last verified group, in bytes.
@@ -82,8 +81,8 @@ struct Tree {
 }
 
 impl Tree {
-    fn pair(&mut self, chunk: &bao_tree::iter::BaoChunk) -> io::Result<[u8; PAIR_BYTES]> {
-        let bao_tree::iter::BaoChunk::Parent { node, .. } = chunk else {
+    fn pair(&mut self, chunk: &BaoChunk, patience: Patience) -> io::Result<[u8; PAIR_BYTES]> {
+        let BaoChunk::Parent { node, .. } = chunk else {
             return Err(io::ErrorKind::InvalidInput.into());
         };
         let number = self.shape.pre_order_offset(*node);
@@ -98,17 +97,11 @@ impl Tree {
             return Ok(pair);
         }
         self.window.resize(TREE_BYTES, 0);
-        let mut read = 0;
-        while read < PAIR_BYTES {
-            match self
-                .file
-                .read_at(&mut self.window[read..], at + read as u64)?
-            {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                more => read += more,
-            }
+        let read = read_at(&self.file, &mut self.window, at, patience);
+        self.window.truncate(*read.as_ref().unwrap_or(&0));
+        if read? < PAIR_BYTES {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        self.window.truncate(read);
         self.window_at = at;
         Ok(*self.window.first_chunk().expect("a pair was read"))
     }
@@ -140,7 +133,7 @@ impl BlobStore {
                 window_at: 0,
             },
             verifier: Verifier::of_chunks(*hash.as_bytes(), length, chunks),
-            length: Some(length),
+            length,
             next: None,
             at: 0,
         })
@@ -148,20 +141,22 @@ impl BlobStore {
 }
 
 impl Encoder {
-    /// Fills `buffer` with what comes next, verified, and gives how many bytes that is; 0 is the end. Blocks.
+    /// The length of the blob in bytes, which goes before everything else.
+    pub(crate) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Fills `buffer` with what comes next, verified, and gives how many bytes that is; 0 is the end.
     ///
     /// # Errors
-    /// When the files cannot be read or do not hold the blob; [`failed`](Encoder::failed) comes next.
+    /// [`io::ErrorKind::WouldBlock`] when nothing comes without waiting for the disk and there is no patience for that; the
+    /// next call goes on. Otherwise the files cannot be read or do not hold the blob: [`failed`](Encoder::failed) comes next.
     ///
     /// # Panics
     /// When the buffer is shorter than a chunk group.
-    pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn fill(&mut self, buffer: &mut [u8], patience: Patience) -> io::Result<usize> {
         assert!(buffer.len() as u64 >= GROUP_BYTES, "a group must fit");
         let mut filled = 0;
-        if let Some(length) = self.length.take() {
-            buffer[..8].copy_from_slice(&length.to_le_bytes());
-            filled = 8;
-        }
         while let Some(part) = self.next.take().or_else(|| self.verifier.next()) {
             let bytes = match &part {
                 Expected::Pair(_) => PAIR_BYTES,
@@ -171,22 +166,52 @@ impl Encoder {
                 self.next = Some(part);
                 break;
             };
-            match part {
-                Expected::Pair(chunk) => {
-                    let pair = self.tree.pair(&chunk)?;
-                    room.copy_from_slice(&pair);
-                    self.verifier.pair(&chunk, &pair).map_err(damaged)?;
+            match self.read(&part, room, patience) {
+                Ok(()) => self.verify(&part, room)?,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && filled > 0 => {
+                    self.next = Some(part);
+                    break;
                 }
-                Expected::Group { offset, chunk, .. } => {
-                    self.at = offset;
-                    self.data.read_exact_at(room, offset)?;
-                    self.verifier.group(&chunk, room).map_err(damaged)?;
-                    self.at = offset + bytes as u64;
+                Err(error) => {
+                    self.next = Some(part);
+                    return Err(error);
                 }
             }
             filled += bytes;
         }
         Ok(filled)
+    }
+
+    fn read(&mut self, part: &Expected, room: &mut [u8], patience: Patience) -> io::Result<()> {
+        match part {
+            Expected::Pair(chunk) => {
+                room.copy_from_slice(&self.tree.pair(chunk, patience)?);
+                Ok(())
+            }
+            Expected::Group { offset, .. } => {
+                self.at = *offset;
+                match read_at(&self.data, room, *offset, patience)? {
+                    read if read == room.len() => Ok(()),
+                    _ => Err(io::ErrorKind::UnexpectedEof.into()),
+                }
+            }
+        }
+    }
+
+    fn verify(&mut self, part: &Expected, bytes: &[u8]) -> io::Result<()> {
+        let verified = match part {
+            Expected::Pair(chunk) => {
+                let pair = bytes.first_chunk().expect("a pair was read");
+                self.verifier.pair(chunk, pair).map(drop)
+            }
+            Expected::Group { chunk, .. } => self.verifier.group(chunk, bytes),
+        };
+        verified.map_err(|_| {
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                "a stored file is not what it should be",
+            )
+        })
     }
 
     /// Lets the store look for itself at what could not be read, so that it is noted as damaged if it is, and read from
@@ -203,9 +228,32 @@ impl Encoder {
     }
 }
 
-fn damaged(_: WrongBytes) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidData,
-        "a stored file is not what it should be",
-    )
+/// Whether to wait for the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// Take what lies in memory.
+    None,
+    /// Block until it is there.
+    Wait,
+}
+
+/// Reads until `room` is full or the file ends, and gives how much that is.
+fn read_at(file: &File, room: &mut [u8], at: u64, patience: Patience) -> io::Result<usize> {
+    let flags = match patience {
+        Patience::None => ReadWriteFlags::NOWAIT,
+        Patience::Wait => ReadWriteFlags::empty(),
+    };
+    let mut read = 0;
+    while read < room.len() {
+        let rest = IoSliceMut::new(&mut room[read..]);
+        match preadv2(file, &mut [rest], at + read as u64, flags) {
+            Ok(0) => break,
+            Ok(more) => read += more,
+            Err(Errno::INTR) => {}
+            // Not every file system can say what lies in memory.
+            Err(Errno::OPNOTSUPP) => return Err(io::ErrorKind::WouldBlock.into()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(read)
 }

@@ -6,7 +6,7 @@ use bao_tree::io::round_up_to_chunks;
 use futures::io::Cursor;
 use tempfile::TempDir;
 
-use super::*;
+use super::{encode::Patience, *};
 
 /// Bytes that look random and are the same every time.
 fn sample(length: usize) -> Vec<u8> {
@@ -194,6 +194,150 @@ async fn a_published_file_is_taken_by_reference_and_checked() {
     std::fs::write(&path, vec![0; 300_000]).expect("space on the disk");
     let read = world.store.read_to_vec(hash, length, 0..length).await;
     assert!(read.is_err(), "a changed file is found out");
+}
+
+/// What the encoder sends of a range, in buffers of `step` bytes.
+async fn encoded(
+    store: &BlobStore,
+    bytes: &[u8],
+    range: Range<u64>,
+    step: usize,
+) -> io::Result<Vec<u8>> {
+    let chunks = chunk_ranges(&range, bytes.len() as u64);
+    let encoder = store.encoder(BlobHash::of(bytes), chunks).await;
+    let mut encoder = encoder.expect("a large blob lies in files");
+    let mut sent = encoder.length().to_le_bytes().to_vec();
+    let mut buffer = vec![0; step];
+    loop {
+        let filled = match encoder.fill(&mut buffer, Patience::None) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                encoder.fill(&mut buffer, Patience::Wait)
+            }
+            other => other,
+        };
+        match filled {
+            Ok(0) => return Ok(sent),
+            Ok(filled) => sent.extend_from_slice(&buffer[..filled]),
+            Err(error) => {
+                encoder.failed().await;
+                return Err(error);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_goes_out_straight_from_the_files_is_what_the_protocol_asks_for() {
+    let bytes = sample(5_000_001);
+    let (hash, length) = (BlobHash::of(&bytes), bytes.len() as u64);
+    let published = World::new().await;
+    let path = published.file(&bytes);
+    let imported = published.store.import_reference(&path, hash, length);
+    imported.await.expect("the right file");
+    let received = World::new().await;
+    let part = 16_384..2_000_000u64.next_multiple_of(GROUP_BYTES);
+    receive(
+        &received.store,
+        &bytes,
+        part.clone(),
+        bao(&bytes, part.clone()),
+    )
+    .await
+    .result
+    .unwrap();
+    for (world, ranges) in [
+        (
+            &published,
+            vec![
+                0..length,
+                0..16_384,
+                4_980_736..length,
+                1_048_576..3_145_728,
+            ],
+        ),
+        (&received, vec![part.clone(), 1_048_576..1_064_960]),
+    ] {
+        for range in ranges {
+            for step in [16_384, 16_385, 131_072, 8_000_000] {
+                let sent = encoded(&world.store, &bytes, range.clone(), step)
+                    .await
+                    .unwrap();
+                assert!(
+                    sent == bao(&bytes, range.clone()),
+                    "{range:?} in steps of {step}"
+                );
+            }
+        }
+    }
+    let small = sample(300_000);
+    let range = 0..300_000;
+    receive(&received.store, &small, range.clone(), bao(&small, range))
+        .await
+        .result
+        .unwrap();
+    let none = received
+        .store
+        .encoder(BlobHash::of(&small), ChunkRanges::all())
+        .await;
+    assert!(none.is_none(), "small ones lie in the table");
+}
+
+#[tokio::test]
+async fn damage_that_a_peer_asks_for_is_not_sent_and_is_noted() {
+    use std::os::unix::fs::FileExt;
+    let world = World::new().await;
+    let bytes = sample(5_000_000);
+    let (hash, length) = (BlobHash::of(&bytes), bytes.len() as u64);
+    receive(&world.store, &bytes, 0..length, bao(&bytes, 0..length))
+        .await
+        .result
+        .unwrap();
+    let data = world.folder.path().join(format!("data/{hash}.data"));
+    let file = std::fs::File::options().write(true).open(data).unwrap();
+    file.write_all_at(b"x", 3_000_000).unwrap();
+    let group = 3_000_000 / GROUP_BYTES * GROUP_BYTES;
+    let around = group - 4 * GROUP_BYTES..group + 4 * GROUP_BYTES;
+    let error = encoded(&world.store, &bytes, around.clone(), 131_072)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    let wanted = |range: Range<u64>| chunk_ranges(&range, length);
+    assert!(world.store.is_damaged(hash, &wanted(around)));
+    assert!(!world.store.is_damaged(hash, &wanted(0..group)));
+    encoded(&world.store, &bytes, 0..group, 131_072)
+        .await
+        .expect("the rest is sound");
+}
+
+/// The store reads from where it took the file first; that another copy was changed harms nobody for long.
+#[tokio::test]
+async fn a_second_copy_that_was_changed_is_left_alone() {
+    let world = World::new().await;
+    let bytes = sample(5_000_000);
+    let (hash, length) = (BlobHash::of(&bytes), bytes.len() as u64);
+    let first = world.file(&bytes);
+    world
+        .store
+        .import_reference(&first, hash, length)
+        .await
+        .unwrap();
+    let second = world.folder.path().join("second.bin");
+    std::fs::write(&second, &bytes).unwrap();
+    world
+        .store
+        .import_reference(&second, hash, length)
+        .await
+        .unwrap();
+    std::fs::write(&second, vec![0; bytes.len()]).unwrap();
+    encoded(&world.store, &bytes, 0..length, 131_072)
+        .await
+        .unwrap_err();
+    assert!(
+        !world.store.is_damaged(hash, &ChunkRanges::all()),
+        "the first copy is sound"
+    );
+    let none = world.store.encoder(hash, ChunkRanges::all()).await;
+    assert!(none.is_none(), "the store's own way, from now on");
 }
 
 #[tokio::test]
