@@ -1,6 +1,8 @@
 //! One seed and receivers that all want the same content at the same time.
 
 use std::{
+    fs::{self, File},
+    io::{self, Read},
     path::Path,
     thread::sleep,
     time::{Duration, Instant},
@@ -18,6 +20,8 @@ use crate::lab::{Cell, Host, Lab, Medium};
 /// The seed serves for so long before anybody comes: one in a school has been on for longer, and who has just come up
 /// is not found at once, since mDNS lets nobody say the same twice in a second (RFC 6762, section 6).
 const SETTLING: Duration = Duration::from_secs(3);
+/// Memory that is touched before the receivers start, at most.
+const MOST_TOUCHED: u64 = 4 << 30;
 /// How often the programs are looked at.
 const LOOK: Duration = Duration::from_millis(20);
 /// Nobody received this much for this long: nothing more will come.
@@ -192,6 +196,17 @@ impl Site {
     }
 }
 
+/// The receivers' files get memory that was in use a moment ago, whoever's turn it is. A virtual machine gives free memory
+/// back to its host and waits for it when it is touched anew: whoever comes first would pay for that, a second for each GiB.
+fn touch_memory(place: &Path, bytes: u64) -> Result<()> {
+    let path = place.join("touched");
+    let mut file = File::create(&path).context("making a file")?;
+    let bytes = bytes.min(MOST_TOUCHED);
+    io::copy(&mut io::repeat(1).take(bytes), &mut file).context("filling the page cache")?;
+    drop(file);
+    fs::remove_file(path).context("removing a file")
+}
+
 fn once(filling: Filling, content: &Content, peer: Peer, place: &Path) -> Result<Outcome> {
     let mut site = Site::new(filling.wires)?;
     let tracker = Tracker::start(site.wired("tracker")?)?;
@@ -203,6 +218,7 @@ fn once(filling: Filling, content: &Content, peer: Peer, place: &Path) -> Result
     let mut seed = peer.seed(&at_seed, &tracker, content, &place.join("seed"))?;
     peer.wait_for_seed(&mut seed, &at_seed)?;
     sleep(SETTLING);
+    touch_memory(place, content.size * filling.receivers as u64)?;
     let air_before = site.cell.as_ref().map_or(0, Cell::bytes);
     let mut run = Run {
         content,
