@@ -2,13 +2,13 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read},
     path::Path,
     thread::sleep,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
+use rustix::fs::{Advice, fadvise};
 use serde::Serialize;
 
 use super::{
@@ -20,8 +20,6 @@ use crate::lab::{Cell, Host, Lab, Medium};
 /// The seed serves for so long before anybody comes: one in a school has been on for longer, and who has just come up
 /// is not found at once, since mDNS lets nobody say the same twice in a second (RFC 6762, section 6).
 const SETTLING: Duration = Duration::from_secs(3);
-/// Memory that is touched before the receivers start, at most.
-const MOST_TOUCHED: u64 = 4 << 30;
 /// How often the programs are looked at.
 const LOOK: Duration = Duration::from_millis(20);
 /// Nobody received this much for this long: nothing more will come.
@@ -196,18 +194,27 @@ impl Site {
     }
 }
 
-/// The receivers' files get memory that was in use a moment ago, whoever's turn it is. A virtual machine gives free memory
-/// back to its host and waits for it when it is touched anew: whoever comes first would pay for that, a second for each GiB.
-fn touch_memory(place: &Path, bytes: u64) -> Result<()> {
-    let path = place.join("touched");
-    let mut file = File::create(&path).context("making a file")?;
-    let bytes = bytes.min(MOST_TOUCHED);
-    io::copy(&mut io::repeat(1).take(bytes), &mut file).context("filling the page cache")?;
-    drop(file);
-    fs::remove_file(path).context("removing a file")
+/// Takes what earlier runs and other programs read or wrote out of memory, so that everybody has the same of it. A virtual
+/// machine gives free memory back to its host and waits for it when it is touched anew, some two seconds for each GiB: whose
+/// turn comes when there is much in memory would pay for that. The seed reads its file again before it serves.
+fn leave_memory(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            leave_memory(&entry.path())?;
+        } else if kind.is_file() {
+            let file = File::open(entry.path())?;
+            // What is not on the disk yet stays in memory.
+            file.sync_data()?;
+            fadvise(&file, 0, None, Advice::DontNeed)?;
+        }
+    }
+    Ok(())
 }
 
 fn once(filling: Filling, content: &Content, peer: Peer, place: &Path) -> Result<Outcome> {
+    leave_memory(&content.folder).context("taking files out of memory")?;
     let mut site = Site::new(filling.wires)?;
     let tracker = Tracker::start(site.wired("tracker")?)?;
     let at_seed = site.limited("seed")?;
@@ -218,7 +225,6 @@ fn once(filling: Filling, content: &Content, peer: Peer, place: &Path) -> Result
     let mut seed = peer.seed(&at_seed, &tracker, content, &place.join("seed"))?;
     peer.wait_for_seed(&mut seed, &at_seed)?;
     sleep(SETTLING);
-    touch_memory(place, content.size * filling.receivers as u64)?;
     let air_before = site.cell.as_ref().map_or(0, Cell::bytes);
     let mut run = Run {
         content,

@@ -64,7 +64,7 @@ fn found(program: &str) -> bool {
 
 /// What is moved: one file, or a folder of small ones.
 pub struct Content {
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     /// Paths inside the folder `files`; empty for the one file `file.bin`.
     files: Vec<String>,
     published: Option<PathBuf>,
