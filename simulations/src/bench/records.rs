@@ -401,9 +401,7 @@ pub async fn flood(scratch: &Path, junk: u64, honest: u64) -> Result<Flood> {
         let began = Instant::now();
         let own = async {
             let began = Instant::now();
-            point
-                .append_payloads(vec![vec![0; 100]], to.clone(), NOW)
-                .await?;
+            point.append_payloads(vec![vec![0; 100]], to, NOW).await?;
             anyhow::Ok(began.elapsed())
         };
         let (stored, saved) = tokio::join!(point.store(SetKind::Records, parts, FLOODER, NOW), own);
