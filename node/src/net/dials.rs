@@ -14,6 +14,9 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 const SLOWEST_RETRY: Duration = Duration::from_secs(60);
 /// The node with the higher id waits this long, so that usually only one of two dials.
 const YIELD_TO_LOWER_ID: Duration = Duration::from_millis(1500);
+/// Until so long after its start nobody can have found this node: it asks three times, a quarter of a second apart, whether
+/// its name is free before it announces it (RFC 6762, section 8.1).
+const UNANNOUNCED: Duration = Duration::from_millis(700);
 
 /// What a dial target is known by.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,7 +98,8 @@ impl Dials {
         if !self.entries.contains_key(&target) && self.discovered_count() >= MAX_DISCOVERED {
             return;
         }
-        let wait = match self.local.to_bytes() < peer.to_bytes() {
+        let only_we = now < UNANNOUNCED;
+        let wait = match only_we || self.local.to_bytes() < peer.to_bytes() {
             true => Duration::ZERO,
             false => YIELD_TO_LOWER_ID,
         };
@@ -277,6 +281,20 @@ mod tests {
         let mut dials = Dials::new(high);
         dials.discovered(low, vec![address(1)], false, T0);
         assert_eq!(dials.next_deadline(), Some(T0 + YIELD_TO_LOWER_ID));
+    }
+
+    #[test]
+    fn a_newcomer_waits_for_nobody_who_cannot_know_it_yet() {
+        let (low, high) = ids();
+        for (now, wait) in [
+            (Duration::ZERO, Duration::ZERO),
+            (UNANNOUNCED / 2, Duration::ZERO),
+            (UNANNOUNCED, YIELD_TO_LOWER_ID),
+        ] {
+            let mut dials = Dials::new(high);
+            dials.discovered(low, vec![address(1)], false, now);
+            assert_eq!(dials.next_deadline(), Some(now + wait));
+        }
     }
 
     #[test]
