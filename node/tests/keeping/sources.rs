@@ -158,7 +158,8 @@ async fn a_liar_is_named_and_left_alone_and_the_honest_give_the_film() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_falls_silent_in_mid_file_is_named_and_replaced() {
     let (world, source) = world_of(8 * MIB).await;
-    let silent = Neighbour::start(1, source.handle(), vec![], Manners::Silent(150_000)).await;
+    // In the midst of the shortest range that anybody is asked for.
+    let silent = Neighbour::start(1, source.handle(), vec![], Manners::Silent(100_000)).await;
     let meeting = Meeting::of(world, source, 8 * MIB, &[&silent], false).await;
     meeting.follow();
     until("a word about silence", || {
@@ -172,14 +173,17 @@ async fn one_that_falls_silent_in_mid_file_is_named_and_replaced() {
         faults.iter().any(|fault| fault.contains("stopped sending")),
         "{faults:?}"
     );
-    assert!(received > 100_000 && !complete(meeting.node(), "film"));
+    assert!(received > 90_000 && !complete(meeting.node(), "film"));
     let home = super::world::address(meeting.node()).await;
     let other = Neighbour::start(2, meeting.source.handle(), vec![home], Manners::Honest).await;
     meeting.arrives().await;
     // The silent one may have brought a little more after it was looked at.
-    let missing = 8 * MIB as u64 - received;
     let given = other.given();
-    assert!(given >= missing / 2, "{given} of {missing}");
+    assert!(
+        given >= 6 * MIB as u64,
+        "{given} of {}",
+        8 * MIB as u64 - received
+    );
     silent.leave().await;
     other.leave().await;
     meeting.end().await;
