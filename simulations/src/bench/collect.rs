@@ -316,9 +316,13 @@ fn school_secret(number: u32) -> CollectionSecret {
     CollectionSecret::generate(1, &mut ChaCha20Rng::from_seed(seed))
 }
 
+fn school_id(number: u32) -> String {
+    format!("school-{number}")
+}
+
 fn school_keys(number: u32) -> SchoolKeys {
     SchoolKeys {
-        id: format!("school-{number}"),
+        id: school_id(number),
         keys: CollectionKeys::first(school_secret(number).public()),
     }
 }
@@ -357,8 +361,7 @@ fn registrations(records: usize, people: People) -> Result<Vec<Vec<u8>>> {
         let node = device_key(logs + school as usize);
         let signer = LogSigner::new(&node, &node.to_bytes());
         for (sequence, body) in (1..).zip(bodies(&statements)?) {
-            let id = format!("school-{school}");
-            let said = Said::sign(&school_secret(school), &id, body);
+            let said = Said::sign(&school_secret(school), &school_id(school), body);
             let payload = pack_message(&PeopleMessage::Said(said));
             let record = seal(&payload, &signer, sequence, 493_999, &to, &mut rng)?;
             sealed.push(record.into_bytes());

@@ -21,7 +21,10 @@ use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
 use super::{
     BlobStore,
+    examine::group_at,
     hold::Hold,
+    read::damaged,
+    settle::file_of,
     to_hash,
     verify::{BLOCK_SIZE, Expected, GROUP_BYTES, PAIR_BYTES, Verifier},
 };
@@ -116,9 +119,10 @@ impl BlobStore {
         if length < MIN_BYTES {
             return None;
         }
-        let own = self.inner.data.join(format!("{}.data", hash.to_hex()));
-        let path = self.inner.references.of(&hash).unwrap_or(own);
-        let tree = self.inner.data.join(format!("{}.obao4", hash.to_hex()));
+        let own = |extension| file_of(&self.inner.data, &hash, extension);
+        let path = self.inner.references.of(&hash);
+        let path = path.unwrap_or_else(|| own("data"));
+        let tree = own("obao4");
         let open = move || io::Result::Ok((File::open(path)?, File::open(tree)?));
         let (data, tree) = tokio::task::spawn_blocking(open).await.ok()?.ok()?;
         Some(Encoder {
@@ -166,17 +170,14 @@ impl Encoder {
                 self.next = Some(part);
                 break;
             };
-            match self.read(&part, room, patience) {
-                Ok(()) => self.verify(&part, room)?,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && filled > 0 => {
-                    self.next = Some(part);
+            if let Err(error) = self.read(&part, room, patience) {
+                self.next = Some(part);
+                if error.kind() == io::ErrorKind::WouldBlock && filled > 0 {
                     break;
                 }
-                Err(error) => {
-                    self.next = Some(part);
-                    return Err(error);
-                }
+                return Err(error);
             }
+            self.verify(&part, room)?;
             filled += bytes;
         }
         Ok(filled)
@@ -206,20 +207,14 @@ impl Encoder {
             }
             Expected::Group { chunk, .. } => self.verifier.group(chunk, bytes),
         };
-        verified.map_err(|_| {
-            io::Error::new(
-                io::ErrorKind::InvalidData,
-                "a stored file is not what it should be",
-            )
-        })
+        verified.map_err(|_| damaged("it does not hold what it should"))
     }
 
     /// Lets the store look for itself at what could not be read, so that it is noted as damaged if it is, and read from
     /// where the store knows it to be if it is not.
     pub(crate) async fn failed(self) {
         self.store.inner.references.forget(&self.hash);
-        let group = ChunkNum(self.at / GROUP_BYTES * (GROUP_BYTES / 1024));
-        let chunks = ChunkRanges::from(group..ChunkNum(group.0 + GROUP_BYTES / 1024));
+        let chunks = group_at(ChunkNum::full_chunks(self.at));
         let hash = BlobHash(*self.hash.as_bytes());
         self.store
             .encoded(hash, chunks)

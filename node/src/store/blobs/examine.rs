@@ -145,7 +145,8 @@ impl BlobStore {
     }
 }
 
-fn group_at(chunk: ChunkNum) -> ChunkRanges {
+/// The chunks of the group that this one is in.
+pub(super) fn group_at(chunk: ChunkNum) -> ChunkRanges {
     let start = chunk.0 / 16 * 16;
     ChunkRanges::from(ChunkNum(start)..ChunkNum(start + 16))
 }

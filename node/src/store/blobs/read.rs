@@ -135,7 +135,7 @@ fn trim(offset: u64, data: &Bytes, range: &Range<u64>) -> Option<io::Result<Byte
     (from < to).then(|| Ok(data.slice(from as usize..to as usize)))
 }
 
-fn damaged(what: &str) -> io::Error {
+pub(super) fn damaged(what: &str) -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidData,
         format!("a stored file is damaged: {what}"),

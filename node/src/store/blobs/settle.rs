@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     fs::{self, File},
     io,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use iroh_blobs::Hash;
@@ -32,11 +32,15 @@ pub(super) fn sweep_orphans(folder: &Path, known: &[Hash]) -> io::Result<()> {
     Ok(())
 }
 
+/// Where the store keeps the bytes (`data`), the hash tree (`obao4`) and the like of a blob.
+pub(super) fn file_of(folder: &Path, hash: &Hash, extension: &str) -> PathBuf {
+    folder.join(format!("{}.{extension}", hash.to_hex()))
+}
+
 /// Syncs the files of a complete blob and their folder. Small blobs have no files.
 pub(super) fn sync_blob(folder: &Path, hash: &Hash) -> io::Result<()> {
     for extension in ["data", "obao4"] {
-        let path = folder.join(format!("{}.{extension}", hash.to_hex()));
-        match File::open(path) {
+        match File::open(file_of(folder, hash, extension)) {
             Ok(file) => file.sync_all()?,
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             Err(e) => return Err(e),
@@ -57,7 +61,7 @@ pub(super) fn drop_all(folder: &Path, hash: &Hash) -> io::Result<()> {
 
 fn drop_files(folder: &Path, hash: &Hash, extensions: &[&str]) -> io::Result<()> {
     for extension in extensions {
-        match fs::remove_file(folder.join(format!("{}.{extension}", hash.to_hex()))) {
+        match fs::remove_file(file_of(folder, hash, extension)) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
             _ => {}
         }
