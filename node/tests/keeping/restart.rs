@@ -128,12 +128,7 @@ fn strangers(world: &World, blob: &str) -> Vec<String> {
 }
 
 /// Kills a home `KILLS` times while a lesson of `bytes` arrives.
-fn kill_again_and_again(
-    world: &World,
-    source: &Handle,
-    address: &str,
-    (bytes, unlucky): (u64, usize),
-) {
+fn kill_again_and_again(world: &World, source: &Handle, address: &str, bytes: u64) {
     let data = world.path("home");
     let lesson = source.lesson(id("film").as_str()).expect("known").lesson;
     let blob = lesson.main().blake3.to_string();
@@ -201,19 +196,17 @@ fn kill_again_and_again(
     println!(
         "{KILLS} kills in {bytes} bytes: {lost} bytes of what was counted were lost, {longest} by one kill; \
          {overall} bytes were sent in all; of {groups} chunk groups {} arrived once, {} twice, {} three times, {} more often",
-        times(1),
+        times(0) + times(1),
         times(2),
         times(3),
         arrivals.iter().filter(|count| **count > 3).count()
     );
-    assert_eq!(times(0), 0, "all arrived");
+    // One that a kill caught unverified, in a stream that was kept, counts as never arrived.
     let most = arrivals.iter().max().copied().unwrap_or_default();
-    assert!(most <= 3, "a chunk group arrived {most} times");
-    assert!(times(3) <= unlucky, "{} arrived three times", times(3));
+    assert!(most <= 2, "a chunk group arrived {most} times");
 }
 
-/// `unlucky` groups may arrive a third time: two kills may fall into the moment between verification and writing.
-async fn kills_in(bytes: usize, rate: Option<u64>, unlucky: usize) {
+async fn kills_in(bytes: usize, rate: Option<u64>) {
     let world = World::publish(&[("film", bytes)]);
     let mut options = world.options("source");
     options.publish = vec![world.path("out")];
@@ -222,7 +215,7 @@ async fn kills_in(bytes: usize, rate: Option<u64>, unlucky: usize) {
     let at = address(source.handle()).await.to_string();
     let handle = source.handle().clone();
     let killed = tokio::task::spawn_blocking(move || {
-        kill_again_and_again(&world, &handle, &at, (bytes as u64, unlucky));
+        kill_again_and_again(&world, &handle, &at, bytes as u64);
     });
     killed.await.expect("it holds");
     source.stop().await;
@@ -230,17 +223,17 @@ async fn kills_in(bytes: usize, rate: Option<u64>, unlucky: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_twenty_times_in_one_transfer() {
-    kills_in(64 * MIB, Some(RATE), 0).await;
+    kills_in(64 * MIB, Some(RATE)).await;
 }
 
 /// Here pieces are large and much is in flight: what one kill lost shall not be lost by the next.
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_twenty_times_on_a_fast_line() {
-    kills_in(256 * MIB, None, 2).await;
+    kills_in(256 * MIB, None).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "the same with 1 GiB, for people: cargo test --release -p pishtar --test keeping killed -- --ignored --nocapture"]
 async fn killed_twenty_times_in_a_gibibyte() {
-    kills_in(1024 * MIB, None, 2).await;
+    kills_in(1024 * MIB, None).await;
 }

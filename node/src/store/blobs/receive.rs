@@ -17,12 +17,13 @@ use thiserror::Error;
 
 use super::{
     BlobStore,
-    verify::{Expected, GROUP_BYTES, PAIR_BYTES, Verifier, WrongBytes},
+    arriving::Entry,
+    verify::{Expected, PAIR_BYTES, Verifier, WrongBytes},
 };
 
 /// Neighbouring groups are handed to the store in pieces of this size: the store makes three system
 /// calls per piece beside one pair of small ones per hash pair, and in 16 KiB pieces they would cost
-/// as much as the copying. What is not handed over yet is lost in a crash.
+/// as much as the copying. What is not handed over yet is lost in a crash (see `arriving`).
 const PIECE_BYTES: usize = 256 * 1024;
 
 /// The same while somebody watches, who gets to see nothing that the store does not have.
@@ -35,11 +36,6 @@ const SMALL_PROGRESS_BYTES: u64 = 64 * 1024;
 
 /// On slow lines it is told this often, so that what comes slowly does not look like nothing.
 const PROGRESS_TIME: Duration = Duration::from_secs(1);
-
-/// Of a blob that was here when the store was opened, so much of a range is stored group by group before the rest comes:
-/// a range begins with what the last one lost in a crash, and the next crash shall not lose that again. More than
-/// what waits in memory at one time: the piece being filled, and what the queue holds.
-const HEAD_BYTES: u64 = 1024 * 1024;
 
 /// Pieces and hash pairs that may wait for the disk, per range.
 const QUEUE: usize = 32;
@@ -56,8 +52,6 @@ pub enum Steps {
     Large,
     /// Every byte soon: somebody watches.
     Small,
-    /// Every chunk group by itself: a crash loses next to nothing.
-    Single,
 }
 
 /// Why a range did not arrive in full. What arrived before is stored.
@@ -97,29 +91,36 @@ impl BlobStore {
         steps: Steps,
         progress: &mut (dyn FnMut(u64) + Send),
     ) -> Result<(), ReceiveError> {
-        let size = read_length(reader, length).await?;
-        let import = async || {
-            let import = self.fs().import_bao(hash, size, QUEUE).await;
-            import.map_err(store_error)
+        let entry = Entry {
+            hash,
+            length,
+            range: range.clone(),
         };
-        let mut verifier = Verifier::new(*hash.as_bytes(), length, range);
-        let mut teller = Teller::new(steps, progress);
-        let head = match self.was_here(&hash) {
-            true => HEAD_BYTES,
-            false => 0,
+        let arriving = self.arriving();
+        let _noted = arriving.map(|arriving| arriving.note(&entry));
+        let Some(arriving) = arriving else {
+            // What is played back did not arrive again.
+            let mut teller = Teller::new(steps, progress, false);
+            return self.receive_entry(reader, &entry, steps, &mut teller).await;
         };
-        let mut begun = true;
-        while begun && teller.verified < head {
-            let (before, steps) = (teller.verified, Steps::Single);
-            let mut sink = Sink::new(import().await?, steps, self.pieces());
-            let next = before + 1;
-            let received = receive_parts(reader, &mut verifier, &mut sink, &mut teller, next).await;
-            // Only when the store has this group is the next one read.
-            sink.finish().await.and(received)?;
-            begun = teller.verified > before;
-        }
-        let mut sink = Sink::new(import().await?, steps, self.pieces());
-        let received = receive_parts(reader, &mut verifier, &mut sink, &mut teller, u64::MAX).await;
+        let mut teller = Teller::new(steps, progress, true);
+        let mut kept = arriving.keep(&entry, reader);
+        self.receive_entry(&mut kept, &entry, steps, &mut teller)
+            .await
+    }
+
+    async fn receive_entry<R: AsyncRead + Unpin>(
+        &self,
+        reader: &mut R,
+        entry: &Entry,
+        steps: Steps,
+        teller: &mut Teller<'_>,
+    ) -> Result<(), ReceiveError> {
+        let size = read_length(reader, entry.length).await?;
+        let import = self.fs().import_bao(entry.hash, size, QUEUE).await;
+        let mut verifier = Verifier::new(*entry.hash.as_bytes(), entry.length, &entry.range);
+        let mut sink = Sink::new(import.map_err(store_error)?, steps, self.pieces());
+        let received = receive_parts(reader, &mut verifier, &mut sink, teller).await;
         // What verified before an error is stored all the same.
         let stored = sink.finish().await;
         // A failing disk matters more than the sender's faults: what was counted may not be stored.
@@ -147,12 +148,13 @@ struct Teller<'a> {
     verified: u64,
     told: u64,
     told_at: Instant,
+    arrives: bool,
 }
 
 impl<'a> Teller<'a> {
-    fn new(steps: Steps, progress: &'a mut (dyn FnMut(u64) + Send)) -> Teller<'a> {
+    fn new(steps: Steps, progress: &'a mut (dyn FnMut(u64) + Send), arrives: bool) -> Teller<'a> {
         let step = match steps {
-            Steps::Large | Steps::Single => PROGRESS_BYTES,
+            Steps::Large => PROGRESS_BYTES,
             Steps::Small => SMALL_PROGRESS_BYTES,
         };
         Teller {
@@ -161,6 +163,7 @@ impl<'a> Teller<'a> {
             verified: 0,
             told: 0,
             told_at: Instant::now(),
+            arrives,
         }
     }
 
@@ -175,17 +178,14 @@ impl<'a> Teller<'a> {
     }
 }
 
-/// Receives until `until` bytes of the range are verified, or to its end.
+/// Receives a range to its end.
 async fn receive_parts<R: AsyncRead + Unpin>(
     reader: &mut R,
     verifier: &mut Verifier,
     sink: &mut Sink<'_>,
     teller: &mut Teller<'_>,
-    until: u64,
 ) -> Result<(), ReceiveError> {
-    while teller.verified < until
-        && let Some(part) = verifier.next()
-    {
+    while let Some(part) = verifier.next() {
         match part {
             Expected::Pair(chunk) => {
                 let mut pair = [0; PAIR_BYTES];
@@ -201,11 +201,10 @@ async fn receive_parts<R: AsyncRead + Unpin>(
                 let space = sink.space(offset, length).await?;
                 read_exact(reader, space).await?;
                 verifier.group(&chunk, space)?;
-                tracing::trace!(target: VERIFIED, offset);
-                sink.keep(length);
-                if sink.steps == Steps::Single {
-                    sink.flush().await?;
+                if teller.arrives {
+                    tracing::trace!(target: VERIFIED, offset);
                 }
+                sink.keep(length);
                 teller.verified += length as u64;
                 if teller.is_due() {
                     // Others ask for what they hear of: it has to be on its way to the disk.
@@ -287,7 +286,6 @@ impl<'a> Sink<'a> {
         match self.steps {
             Steps::Large => PIECE_BYTES,
             Steps::Small => SMALL_PIECE_BYTES,
-            Steps::Single => GROUP_BYTES as usize,
         }
     }
 
@@ -311,7 +309,7 @@ impl<'a> Sink<'a> {
     fn fresh_piece(&mut self) -> BytesMut {
         match self.steps {
             Steps::Large => self.pieces.take(),
-            Steps::Small | Steps::Single => BytesMut::zeroed(self.piece_bytes()),
+            Steps::Small => BytesMut::zeroed(self.piece_bytes()),
         }
     }
 

@@ -569,3 +569,119 @@ async fn a_reader_may_begin_with_what_has_arrived() {
     receive(&world.store, &bytes, range.clone(), bao(&bytes, range)).await;
     assert_eq!(held_to(40_000..400_000).await, 400_000);
 }
+
+fn copy_folder(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("readable");
+        let place = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            std::fs::create_dir_all(&place).expect("space");
+            copy_folder(&entry.path(), &place);
+        } else {
+            std::fs::copy(entry.path(), place).expect("space");
+        }
+    }
+}
+
+/// The first `sent` bytes of a range's stream; when they have been read, the folder is as a kill leaves it and is copied.
+struct CutShort {
+    stream: Cursor<Vec<u8>>,
+    folder: PathBuf,
+    copy: PathBuf,
+}
+
+impl AsyncRead for CutShort {
+    fn poll_read(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+        buffer: &mut [u8],
+    ) -> std::task::Poll<io::Result<usize>> {
+        if self.stream.position() == self.stream.get_ref().len() as u64 {
+            copy_folder(&self.folder, &self.copy);
+            return std::task::Poll::Ready(Ok(0));
+        }
+        std::pin::Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+/// Receives into the store in `folder` and gives what a kill at that moment leaves.
+async fn killed_while_receiving(
+    folder: &Path,
+    bytes: &[u8],
+    range: Range<u64>,
+    sent: usize,
+) -> TempDir {
+    let store = BlobStore::open(folder).await.expect("opens");
+    let mut stream = bao(bytes, range.clone());
+    stream.truncate(sent);
+    let copy = tempfile::tempdir().expect("a temporary folder");
+    let mut stream = CutShort {
+        stream: Cursor::new(stream),
+        folder: folder.to_owned(),
+        copy: copy.path().to_owned(),
+    };
+    let (hash, length) = (BlobHash::of(bytes), bytes.len() as u64);
+    let received = store.receive_range(&mut stream, hash, length, range, Steps::Large, |_| {});
+    let ended = received.await.result;
+    assert!(matches!(ended, Err(ReceiveError::Ended)), "{ended:?}");
+    store.shutdown().await.expect("closes");
+    copy
+}
+
+#[tokio::test]
+async fn what_one_kill_lost_is_not_lost_by_the_next() {
+    let world = World::new().await;
+    let bytes = sample(2_000_000);
+    let (hash, first) = (BlobHash::of(&bytes), 0..262_144);
+    let received = receive(
+        &world.store,
+        &bytes,
+        first.clone(),
+        bao(&bytes, first.clone()),
+    )
+    .await;
+    received.result.expect("an honest source");
+    world.store.shutdown().await.expect("closes");
+
+    // Six groups and a part of the seventh are read and wait in memory.
+    let (rest, sent) = (262_144..2_000_000, 110_000);
+    let held = async |folder: &Path| {
+        let store = BlobStore::open(folder).await.expect("opens");
+        let to = store.held_to(hash, 2_000_000, &(0..2_000_000)).await;
+        store.shutdown().await.expect("closes");
+        to
+    };
+    let once = killed_while_receiving(world.folder.path(), &bytes, rest.clone(), sent).await;
+    assert_eq!(
+        held(once.path()).await,
+        262_144,
+        "the first kill loses what waits in memory"
+    );
+    let twice = killed_while_receiving(once.path(), &bytes, rest.clone(), sent).await;
+    assert_eq!(held(twice.path()).await, 262_144 + 6 * GROUP_BYTES);
+    // A disk that spoils the kept stream costs what was in it, and what is stored is right.
+    let again = killed_while_receiving(
+        once.path(),
+        &bytes,
+        262_144 + 6 * GROUP_BYTES..2_000_000,
+        sent,
+    )
+    .await;
+    let kept = std::fs::read_dir(again.path().join("arriving")).expect("the folder");
+    let mut kept = kept.map(|entry| entry.expect("readable").path());
+    let stream = kept.find(|path| path.extension().is_some_and(|name| name == "stream"));
+    let stream = stream.expect("its stream is kept");
+    let mut spoiled = std::fs::read(&stream).expect("readable");
+    let middle = spoiled.len() / 2;
+    spoiled[middle] ^= 1;
+    std::fs::write(&stream, spoiled).expect("space");
+    let to = held(again.path()).await;
+    assert!(
+        to > 262_144 + 6 * GROUP_BYTES && to < 262_144 + 12 * GROUP_BYTES,
+        "{to}"
+    );
+    assert!(!stream.exists(), "it is played back once");
+    let store = BlobStore::open(again.path()).await.expect("opens");
+    let read = store.read_to_vec(hash, 2_000_000, 0..to).await;
+    assert!(read.expect("held") == bytes[..to as usize]);
+}
