@@ -18,7 +18,7 @@ use std::{
     path::{Path, PathBuf},
     pin::Pin,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
@@ -34,6 +34,8 @@ use super::verify::{GROUP_BYTES, PAIR_BYTES};
 pub(super) const DOUBTFUL_BYTES: u64 = 1024 * 1024;
 /// Ranges that are remembered: those that arrive, then the last that did.
 const SLOTS: usize = 512;
+/// Bytes of streams that are kept at one time; the quota does not count them, and further streams are not kept.
+const KEPT_BYTES: u64 = 32 * 1024 * 1024;
 /// Hash, length of the blob, start and end of the range, little endian.
 const ENTRY_BYTES: usize = 32 + 3 * 8;
 /// Hash pairs above the first group of the largest blob.
@@ -85,6 +87,8 @@ pub(super) struct Arriving {
     doubtful: BTreeMap<Hash, Vec<Range<u64>>>,
     ranges: Option<Ranges>,
     streams: AtomicU64,
+    /// What may still be kept, in bytes.
+    room: Arc<AtomicU64>,
 }
 
 /// The file of the ranges. Slots that are done are written over in the order in which they were left, so that what a
@@ -144,6 +148,7 @@ impl Arriving {
             doubtful: by_hash,
             ranges: ranges.ok(),
             streams: AtomicU64::new(0),
+            room: Arc::new(AtomicU64::new(KEPT_BYTES)),
         }
     }
 
@@ -160,8 +165,8 @@ impl Arriving {
     /// The reader of a range, which keeps what it brings up to the last doubtful group.
     pub(super) fn keep<'a, R>(&self, entry: &Entry, reader: &'a mut R) -> Kept<'a, R> {
         let stream = self.last_doubtful(entry).and_then(|end| {
-            let bytes = most_bytes(end - entry.range.start);
-            self.begin_stream(entry, bytes)
+            let room = Room::take(&self.room, most_bytes(end - entry.range.start))?;
+            self.begin_stream(entry, room)
                 .inspect_err(|error| tracing::debug!(%error, "an arriving stream is not kept"))
                 .ok()
         });
@@ -177,14 +182,20 @@ impl Arriving {
         inside.map(|doubtful| doubtful.end.min(range.end)).max()
     }
 
-    fn begin_stream(&self, entry: &Entry, left: u64) -> io::Result<Stream> {
+    fn begin_stream(&self, entry: &Entry, room: Room) -> io::Result<Stream> {
         let number = self.streams.fetch_add(1, Ordering::Relaxed);
         let path = self.folder.join(format!("{number}.{STREAMS}"));
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
             .open(&path)?;
-        let mut stream = Stream { file, path, left };
+        let left = room.bytes;
+        let mut stream = Stream {
+            file,
+            path,
+            left,
+            _room: room,
+        };
         stream.file.write_all(&entry.to_bytes())?;
         Ok(stream)
     }
@@ -194,6 +205,31 @@ impl Arriving {
 fn most_bytes(of_range: u64) -> u64 {
     let pairs = of_range.div_ceil(GROUP_BYTES) + MAX_DEPTH;
     8 + of_range + pairs * PAIR_BYTES as u64
+}
+
+/// Room that a stream has taken; given back when it is dropped.
+struct Room {
+    of: Arc<AtomicU64>,
+    bytes: u64,
+}
+
+impl Room {
+    /// `None` when there is not so much.
+    fn take(of: &Arc<AtomicU64>, bytes: u64) -> Option<Room> {
+        let less = |room: u64| room.checked_sub(bytes);
+        of.fetch_update(Ordering::AcqRel, Ordering::Acquire, less)
+            .ok()?;
+        Some(Room {
+            of: of.clone(),
+            bytes,
+        })
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.of.fetch_add(self.bytes, Ordering::AcqRel);
+    }
 }
 
 impl Ranges {
@@ -243,6 +279,7 @@ struct Stream {
     path: PathBuf,
     /// Bytes that are still kept.
     left: u64,
+    _room: Room,
 }
 
 impl Stream {
