@@ -35,8 +35,8 @@ const SHOWN_PICTURES: [&str; 5] = [
     "image/avif",
 ];
 
-/// How long a picture may keep their request waiting for a first byte that is still on its
-/// way. A browser has six connections to us, and a list of arriving lessons would take them all.
+/// How long a picture may keep its request waiting for a first byte that is still on its way. A browser
+/// has six connections to us, and a list of arriving lessons would take them all.
 const PATIENCE: Duration = if cfg!(test) {
     Duration::from_millis(20)
 } else {
