@@ -6,7 +6,7 @@ use bao_tree::ChunkRanges;
 use iroh_blobs::{Hash, api::blobs::BlobStatus};
 use pishtar_catalog::BlobHash;
 
-use super::{BlobError, BlobStore, Holding, chunk_ranges, to_hash, verify};
+use super::{BlobError, BlobStore, Holding, chunk_ranges, settle::file_of, to_hash, verify};
 
 /// Blobs up to this length live in the store's table (its default).
 const MAX_INLINE_BYTES: u64 = 16 * 1024;
@@ -79,10 +79,7 @@ impl BlobStore {
 
     /// Does a complete blob of this length lie outside the store, in a published folder?
     pub fn is_elsewhere(&self, hash: BlobHash, length: u64) -> bool {
-        let own = self
-            .inner
-            .data
-            .join(format!("{}.data", to_hash(hash).to_hex()));
+        let own = file_of(&self.inner.data, &to_hash(hash), "data");
         length > MAX_INLINE_BYTES && !own.exists()
     }
 
