@@ -16,12 +16,13 @@ mod repair;
 mod settle;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_kills;
 pub(crate) mod verify;
 mod whole;
 
 use std::{
-    collections::BTreeSet,
-    io::{self, BufReader},
+    io,
     ops::Range,
     path::{Path, PathBuf},
     sync::{Arc, OnceLock, atomic::AtomicBool},
@@ -29,7 +30,7 @@ use std::{
 };
 
 use bao_tree::ChunkRanges;
-use futures::{AsyncRead, io::AllowStdIo};
+use futures::AsyncRead;
 use iroh_blobs::{
     BlobFormat, Hash,
     api::blobs::{AddPathOptions, Bitfield, ImportMode},
@@ -40,12 +41,7 @@ use thiserror::Error;
 use tokio::{task::JoinHandle, time};
 use tokio_util::task::TaskTracker;
 
-use self::{
-    arriving::{Arriving, DOUBTFUL_BYTES, Entry, Left},
-    damage::Damage,
-    hold::Holds,
-    remove::Remover,
-};
+use self::{arriving::Arriving, damage::Damage, hold::Holds, remove::Remover};
 pub use self::{
     examine::Pace,
     receive::{ReceiveError, Steps},
@@ -177,58 +173,6 @@ impl BlobStore {
         let known = known.into_iter().collect();
         store.begin_arriving(root.join("arriving"), &known).await;
         Ok(store)
-    }
-
-    /// Stores what arrived before a kill and never reached the store, and finds what is doubtful.
-    async fn begin_arriving(&self, folder: PathBuf, known: &BTreeSet<Hash>) {
-        let mut left = Left::read(&folder);
-        // What nothing here is held of may have been removed since.
-        left.streams
-            .retain(|(entry, _)| known.contains(&entry.hash));
-        left.entries.retain(|entry| known.contains(&entry.hash));
-        for (entry, file) in left.streams {
-            let mut stream = AllowStdIo::new(BufReader::new(file));
-            let (hash, length) = (BlobHash(*entry.hash.as_bytes()), entry.length);
-            let steps = Steps::Large;
-            let range = entry.range.clone();
-            let received = self.receive_range(&mut stream, hash, length, range, steps, |_| {});
-            if let Err(error @ ReceiveError::Store(_)) = received.await.result {
-                tracing::warn!(%error, "what arrived before the last stop is fetched again");
-            }
-        }
-        let mut doubtful = Vec::new();
-        // A blob that is not known was killed before its entry was durable, and lost whole, or was removed since.
-        let (known, unknown): (Vec<Entry>, Vec<Entry>) = left
-            .entries
-            .into_iter()
-            .partition(|entry| known.contains(&entry.hash));
-        for entry in known {
-            doubtful.extend(self.doubtful(entry).await);
-        }
-        doubtful.extend(unknown);
-        let arriving = Arriving::begin(folder, doubtful);
-        assert!(self.inner.arriving.set(arriving).is_ok(), "begun once");
-    }
-
-    /// What of a range was not stored, though it may have been verified.
-    async fn doubtful(&self, entry: Entry) -> Vec<Entry> {
-        let _awake = self.hold(entry.hash);
-        let bits = self.bits(entry.hash).await;
-        let Some(bits) = bits.filter(|bits| bits.size() == entry.length) else {
-            return Vec::new();
-        };
-        let missing = chunk_ranges(&entry.range, entry.length) - bits.ranges;
-        let mut left = DOUBTFUL_BYTES;
-        let parts = verify::byte_ranges(&missing, entry.length).into_iter();
-        let first = parts.map_while(|part| {
-            let range = part.start..part.end.min(part.start + left);
-            left -= range.end - range.start;
-            (!range.is_empty()).then(|| Entry {
-                range,
-                ..entry.clone()
-            })
-        });
-        first.collect()
     }
 
     /// Receives `range` (bytes, aligned to [`GROUP_BYTES`] except at the end) of a blob of signed
@@ -435,11 +379,6 @@ impl BlobStore {
         self.fs().wait_idle().await.map_err(BlobError::store)?;
         self.fs().sync_db().await.map_err(BlobError::store)?;
         self.fs().shutdown().await.map_err(BlobError::store)
-    }
-
-    /// `None` while what a kill left is played back.
-    fn arriving(&self) -> Option<&Arriving> {
-        self.inner.arriving.get()
     }
 
     fn pieces(&self) -> &receive::Pieces {

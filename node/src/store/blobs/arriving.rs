@@ -10,9 +10,9 @@
 //! are not synced, and errors are logged and no more.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     fs::{self, File, OpenOptions},
-    io::{self, Read, Write},
+    io::{self, BufReader, Read, Write},
     ops::Range,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
@@ -24,18 +24,23 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use futures::AsyncRead;
+use futures::{AsyncRead, io::AllowStdIo};
 use iroh_blobs::Hash;
+use pishtar_catalog::BlobHash;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::verify::{GROUP_BYTES, PAIR_BYTES};
+use super::{
+    BlobStore, ReceiveError, Steps, chunk_ranges,
+    verify::{GROUP_BYTES, PAIR_BYTES, byte_ranges},
+};
 
 /// Of what a range lacks, so much may have been verified and lost: more than what waits in memory at one time, the piece
 /// being filled and what the queue to the store holds.
-pub(super) const DOUBTFUL_BYTES: u64 = 1024 * 1024;
+const DOUBTFUL_BYTES: u64 = 1024 * 1024;
 /// Ranges that are remembered: those that arrive, then the last that did.
 const SLOTS: usize = 512;
 /// Bytes of streams that are kept at one time; the quota does not count them, and further streams are not kept.
-const KEPT_BYTES: u64 = 32 * 1024 * 1024;
+const KEPT_BYTES: usize = 32 * 1024 * 1024;
 /// Hash, length of the blob, start and end of the range, little endian.
 const ENTRY_BYTES: usize = 32 + 3 * 8;
 /// Hash pairs above the first group of the largest blob.
@@ -87,8 +92,8 @@ pub(super) struct Arriving {
     doubtful: BTreeMap<Hash, Vec<Range<u64>>>,
     ranges: Option<Ranges>,
     streams: AtomicU64,
-    /// What may still be kept, in bytes.
-    room: Arc<AtomicU64>,
+    /// A permit for each byte that may still be kept.
+    room: Arc<Semaphore>,
 }
 
 /// The file of the ranges. Slots that are done are written over in the order in which they were left, so that what a
@@ -99,16 +104,16 @@ struct Ranges {
 }
 
 /// What a killed process left.
-pub(super) struct Left {
+struct Left {
     /// Ranges that were being received, or had been.
-    pub entries: Vec<Entry>,
+    entries: Vec<Entry>,
     /// Streams that brought doubtful groups, with their files.
-    pub streams: Vec<(Entry, File)>,
+    streams: Vec<(Entry, File)>,
 }
 
 impl Left {
     /// Reads the folder; what cannot be read counts as nothing.
-    pub(super) fn read(folder: &Path) -> Left {
+    fn read(folder: &Path) -> Left {
         let entries = fs::read(folder.join(RANGES)).unwrap_or_default();
         let entries = entries.chunks_exact(ENTRY_BYTES);
         let streams = stream_files(folder).into_iter().filter_map(|path| {
@@ -132,9 +137,64 @@ fn stream_files(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
+impl BlobStore {
+    /// Stores what arrived before a kill and never reached the store, and finds what is doubtful; `known` are the blobs
+    /// that the store knew when it was opened.
+    pub(super) async fn begin_arriving(&self, folder: PathBuf, known: &BTreeSet<Hash>) {
+        let left = Left::read(&folder);
+        for (entry, file) in left.streams {
+            let mut stream = AllowStdIo::new(BufReader::new(file));
+            let (hash, length) = (BlobHash(*entry.hash.as_bytes()), entry.length);
+            let (range, steps) = (entry.range, Steps::Large);
+            let received = self.receive_range(&mut stream, hash, length, range, steps, |_| {});
+            if let Err(error @ ReceiveError::Store(_)) = received.await.result {
+                tracing::warn!(%error, "what arrived before the last stop is fetched again");
+            }
+        }
+        // A blob that was not known was killed before its entry was durable, and lost whole, or was removed since.
+        let (known, unknown): (Vec<Entry>, Vec<Entry>) = left
+            .entries
+            .into_iter()
+            .partition(|entry| known.contains(&entry.hash));
+        let mut doubtful = Vec::new();
+        for entry in known {
+            doubtful.extend(self.doubtful(entry).await);
+        }
+        doubtful.extend(unknown);
+        let arriving = Arriving::begin(folder, doubtful);
+        assert!(self.inner.arriving.set(arriving).is_ok(), "begun once");
+    }
+
+    /// What of a range was not stored, though it may have been verified.
+    async fn doubtful(&self, entry: Entry) -> Vec<Entry> {
+        let _awake = self.hold(entry.hash);
+        let bits = self.bits(entry.hash).await;
+        let Some(bits) = bits.filter(|bits| bits.size() == entry.length) else {
+            return Vec::new();
+        };
+        let missing = chunk_ranges(&entry.range, entry.length) - bits.ranges;
+        let mut left = DOUBTFUL_BYTES;
+        let parts = byte_ranges(&missing, entry.length).into_iter();
+        let first = parts.map_while(|part| {
+            let range = part.start..part.end.min(part.start + left);
+            left -= range.end - range.start;
+            (!range.is_empty()).then(|| Entry {
+                range,
+                ..entry.clone()
+            })
+        });
+        first.collect()
+    }
+
+    /// `None` while what a kill left is played back.
+    pub(super) fn arriving(&self) -> Option<&Arriving> {
+        self.inner.arriving.get()
+    }
+}
+
 impl Arriving {
     /// Begins anew with what is doubtful; the streams that were left are deleted, so play them back before.
-    pub(super) fn begin(folder: PathBuf, mut doubtful: Vec<Entry>) -> Arriving {
+    fn begin(folder: PathBuf, mut doubtful: Vec<Entry>) -> Arriving {
         // Half of the slots stay for what arrives.
         doubtful.truncate(SLOTS / 2);
         let ranges = Ranges::begin(&folder, &doubtful)
@@ -148,7 +208,7 @@ impl Arriving {
             doubtful: by_hash,
             ranges: ranges.ok(),
             streams: AtomicU64::new(0),
-            room: Arc::new(AtomicU64::new(KEPT_BYTES)),
+            room: Arc::new(Semaphore::new(KEPT_BYTES)),
         }
     }
 
@@ -165,8 +225,10 @@ impl Arriving {
     /// The reader of a range, which keeps what it brings up to the last doubtful group.
     pub(super) fn keep<'a, R>(&self, entry: &Entry, reader: &'a mut R) -> Kept<'a, R> {
         let stream = self.last_doubtful(entry).and_then(|end| {
-            let room = Room::take(&self.room, most_bytes(end - entry.range.start))?;
-            self.begin_stream(entry, room)
+            let left = most_bytes(end - entry.range.start);
+            let permits = u32::try_from(left).ok()?;
+            let room = self.room.clone().try_acquire_many_owned(permits).ok()?;
+            self.begin_stream(entry, left, room)
                 .inspect_err(|error| tracing::debug!(%error, "an arriving stream is not kept"))
                 .ok()
         });
@@ -182,14 +244,18 @@ impl Arriving {
         inside.map(|doubtful| doubtful.end.min(range.end)).max()
     }
 
-    fn begin_stream(&self, entry: &Entry, room: Room) -> io::Result<Stream> {
+    fn begin_stream(
+        &self,
+        entry: &Entry,
+        left: u64,
+        room: OwnedSemaphorePermit,
+    ) -> io::Result<Stream> {
         let number = self.streams.fetch_add(1, Ordering::Relaxed);
         let path = self.folder.join(format!("{number}.{STREAMS}"));
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
             .open(&path)?;
-        let left = room.bytes;
         let mut stream = Stream {
             file,
             path,
@@ -205,31 +271,6 @@ impl Arriving {
 fn most_bytes(of_range: u64) -> u64 {
     let pairs = of_range.div_ceil(GROUP_BYTES) + MAX_DEPTH;
     8 + of_range + pairs * PAIR_BYTES as u64
-}
-
-/// Room that a stream has taken; given back when it is dropped.
-struct Room {
-    of: Arc<AtomicU64>,
-    bytes: u64,
-}
-
-impl Room {
-    /// `None` when there is not so much.
-    fn take(of: &Arc<AtomicU64>, bytes: u64) -> Option<Room> {
-        let less = |room: u64| room.checked_sub(bytes);
-        of.fetch_update(Ordering::AcqRel, Ordering::Acquire, less)
-            .ok()?;
-        Some(Room {
-            of: of.clone(),
-            bytes,
-        })
-    }
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        self.of.fetch_add(self.bytes, Ordering::AcqRel);
-    }
 }
 
 impl Ranges {
@@ -279,7 +320,7 @@ struct Stream {
     path: PathBuf,
     /// Bytes that are still kept.
     left: u64,
-    _room: Room,
+    _room: OwnedSemaphorePermit,
 }
 
 impl Stream {

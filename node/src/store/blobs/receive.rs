@@ -42,7 +42,7 @@ const QUEUE: usize = 32;
 /// Pieces kept for the next range.
 const SPARE_PIECES: usize = 16;
 
-/// Log target of each chunk group that arrived; a test counts how often each did.
+/// Log target of each chunk group that arrived or was played back; a test counts how often each did.
 const VERIFIED: &str = "pishtar::verified";
 
 /// In which steps an arriving range is stored and told of.
@@ -96,14 +96,13 @@ impl BlobStore {
             length,
             range: range.clone(),
         };
-        let arriving = self.arriving();
-        let _noted = arriving.map(|arriving| arriving.note(&entry));
-        let Some(arriving) = arriving else {
+        let Some(arriving) = self.arriving() else {
             // What is played back did not arrive again.
             let mut teller = Teller::new(steps, progress, false);
             return self.receive_entry(reader, &entry, steps, &mut teller).await;
         };
         let mut teller = Teller::new(steps, progress, true);
+        let _noted = arriving.note(&entry);
         let mut kept = arriving.keep(&entry, reader);
         self.receive_entry(&mut kept, &entry, steps, &mut teller)
             .await
@@ -201,8 +200,9 @@ async fn receive_parts<R: AsyncRead + Unpin>(
                 let space = sink.space(offset, length).await?;
                 read_exact(reader, space).await?;
                 verifier.group(&chunk, space)?;
-                if teller.arrives {
-                    tracing::trace!(target: VERIFIED, offset);
+                match teller.arrives {
+                    true => tracing::trace!(target: VERIFIED, offset),
+                    false => tracing::trace!(target: VERIFIED, offset, "played back"),
                 }
                 sink.keep(length);
                 teller.verified += length as u64;
