@@ -31,7 +31,12 @@ def chromium():
 def complaints(page):
     """Collects what the page logs as errors and every request that leaves its own node."""
     found = []
-    page.on("console", lambda message: message.type == "error" and found.append(f"console: {message.text}"))
+
+    def logged(message):
+        if message.type == "error":
+            found.append(f"console: {message.text} at {message.location.get('url', '?')}")
+
+    page.on("console", logged)
     page.on("pageerror", lambda error: found.append(f"script: {error}"))
 
     def foreign(request):
