@@ -35,20 +35,12 @@ const SHOWN_PICTURES: [&str; 5] = [
     "image/avif",
 ];
 
-/// How long a picture may keep its request waiting for a first byte that is still on its way. A browser
-/// has six connections to us, and a list of arriving lessons would take them all.
+/// How long a picture or captions may keep their request waiting for a first byte that is still on its
+/// way. A browser has six connections to us, and a list of arriving lessons would take them all.
 const PATIENCE: Duration = if cfg!(test) {
     Duration::from_millis(20)
 } else {
     Duration::from_secs(4)
-};
-
-/// The same for captions and other text. A player loads one track and never asks again, and while it plays a neighbour
-/// may die silently: that shows after ten seconds, and another has to be asked then.
-const TEXT_PATIENCE: Duration = if cfg!(test) {
-    PATIENCE
-} else {
-    Duration::from_secs(30)
 };
 
 /// `GET` and `HEAD /file/{blake3}/{name}`; the name is only for people and their downloads.
@@ -96,17 +88,13 @@ pub(crate) async fn serve(
     if method == Method::HEAD || bytes.is_empty() {
         return response;
     }
-    let patience = match file.media_type.split('/').next() {
-        Some("image") => Some(PATIENCE),
-        Some("text") => Some(TEXT_PATIENCE),
-        _ => None,
-    };
+    let patient = !file.media_type.starts_with("image/") && !file.media_type.starts_with("text/");
     let mut bytes = (file.stream)(bytes);
-    let Some(patience) = patience else {
+    if patient {
         *response.body_mut() = Body::from_stream(bytes);
         return response;
-    };
-    match tokio::time::timeout(patience, bytes.next()).await {
+    }
+    match tokio::time::timeout(PATIENCE, bytes.next()).await {
         Ok(first) => *response.body_mut() = Body::from_stream(stream::iter(first).chain(bytes)),
         Err(_) => return still_on_its_way(),
     }
@@ -131,7 +119,7 @@ pub(crate) async fn latin_captions(
         return Trouble::Missing.answer(page);
     };
     let chunks = (file.stream)(0..file.length).map_ok(Vec::from).try_concat();
-    let Ok(bytes) = tokio::time::timeout(TEXT_PATIENCE, chunks).await else {
+    let Ok(bytes) = tokio::time::timeout(PATIENCE, chunks).await else {
         return still_on_its_way();
     };
     let Ok(text) = bytes.map(|bytes: Vec<u8>| to_latin(&String::from_utf8_lossy(&bytes))) else {
