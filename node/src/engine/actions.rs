@@ -178,13 +178,17 @@ impl Engine {
 
     fn inspect(&self, hash: BlobHash, length: u64) {
         let shared = self.shared.clone();
-        self.feed_later(async move {
+        let stop = self.stop.clone();
+        let look = shared.inspections.begin(hash);
+        self.tasks.spawn(async move {
+            let asked = shared.blobs.state(hash, length);
             // A store that cannot say counts as empty: the bytes are fetched and verified again.
-            let state = shared.blobs.state(hash, length).await;
-            let held = state.map_or(Held::Absent, |state| {
-                held_where(&shared.blobs, hash, length, state)
-            });
-            Input::BlobState { hash, held }
+            let held = match stop.run_until_cancelled(asked).await {
+                None => return,
+                Some(Err(_)) => Held::Absent,
+                Some(Ok(state)) => held_where(&shared.blobs, hash, length, state),
+            };
+            shared.inspections.end(look, held);
         });
     }
 

@@ -11,7 +11,7 @@ use std::{
 };
 
 use pishtar_catalog::{Lesson, LessonFile, MINISTRY};
-use pishtar_mesh::{FolderId, Held, Input, MetaAnswer, MetaAsk, MetaFailure, PublisherId};
+use pishtar_mesh::{FolderId, Input, MetaAnswer, MetaAsk, MetaFailure, PublisherId};
 use pishtar_signing::{
     client::{MAX_ROOT_BYTES, MAX_TARGETS_BYTES, MetaFile},
     metadata::Hashes,
@@ -235,10 +235,7 @@ impl Importer {
                 .index
                 .set_hashed_file(path, &HashedFile::new(metadata, file.blake3));
         }
-        let _ = shared.inputs.send(Input::BlobState {
-            hash: file.blake3,
-            held: Held::Referenced,
-        });
+        shared.inspections.import(file.blake3);
         Ok(())
     }
 }

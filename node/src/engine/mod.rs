@@ -34,6 +34,7 @@ pub mod clock;
 pub(crate) mod disk;
 mod folders;
 mod fresh;
+pub(crate) mod inspections;
 mod metadata;
 pub(crate) mod people;
 mod restore;
@@ -44,6 +45,7 @@ pub(crate) mod settings;
 mod transfers;
 
 use folders::Folders;
+use inspections::Inspections;
 pub use restore::StartError;
 pub(crate) use restore::known_schools;
 use search::SearchJob;
@@ -151,6 +153,7 @@ pub async fn start(options: NodeOptions) -> Result<Node, StartError> {
     let shared = Arc::new(Shared {
         mesh: Mutex::new(opened.mesh),
         clock,
+        inspections: Inspections::new(inputs.clone()),
         inputs,
         net: opened.net,
         blobs: opened.blobs,

@@ -19,6 +19,7 @@ use crate::{
     engine::{
         clock::Clock,
         disk,
+        inspections::Inspections,
         people::is_revoked,
         scrub::{self, Scrub, ScrubStatus},
         settings::Settings,
@@ -62,6 +63,7 @@ pub(crate) struct Shared {
     pub(crate) mesh: Mutex<Mesh>,
     pub(crate) clock: Clock,
     pub(crate) inputs: mpsc::UnboundedSender<Input>,
+    pub(crate) inspections: Inspections,
     pub(crate) net: NetHandle,
     pub(crate) blobs: BlobStore,
     pub(crate) records: RecordStore,
