@@ -206,10 +206,12 @@
     });
   }, 1000);
 
-  // Captions that are still on their way are asked for again, also when the video came before them.
+  // Captions that are still on their way are asked for again, also when the video came before them. A browser does not
+  // load the same address a second time.
   var CAPTIONS_AGAIN_MS = 2000;
   Array.prototype.forEach.call(video.querySelectorAll('track'), function (track) {
-    function again() { setTimeout(function () { track.src = track.src; }, CAPTIONS_AGAIN_MS); }
+    var address = track.getAttribute('src'), times = 0;
+    function again() { setTimeout(function () { track.src = address + '?again=' + ++times; }, CAPTIONS_AGAIN_MS); }
     track.addEventListener('error', again);
     if (track.readyState === 3) again();
   });

@@ -108,6 +108,7 @@ def main():
             lesson = "ministry/math-6-sq/thyesat"
             good &= script("play.py", url, lesson, out / "played.png", "--seconds", "0", "--lang", "sr-Latn")
             good &= script("play.py", url, lesson, out / "seek.png", "--seconds", "30", "--seek", "24", "--lang", "en")
+            good &= script("play.py", url, lesson, "--late-captions")
             node, recovered = killed_while_watching(folder, published, port, node)
             good &= recovered
             unacked = status(url)["records"]["own_unacked"]

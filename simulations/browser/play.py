@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Watches a lesson on a node's page as a learner does, and says whether everything came with it.
 
-    play.py http://127.0.0.1:8080 [LESSON_ID [PICTURE.png]] [--name NAME] [--lang sq] [--seconds 9] [--seek S]
+    play.py http://127.0.0.1:8080 [LESSON_ID [PICTURE.png]] [--name NAME] [--lang sq] [--seconds 9] [--seek S] [--late-captions]
 
 Opens the lesson, answers "Who is learning?", presses play and waits until N seconds were played (0 = until the
 end), until captions were seen and the page said "saved". Prints one JSON object; exit 1 if anything failed.
@@ -76,6 +76,22 @@ def watch(page, options, reports):
     return state, cues
 
 
+def delay_captions(page):
+    """The first request for captions is answered as by a node that they have not reached yet."""
+    asked = set()
+
+    def answer(route):
+        path = route.request.url.partition("?")[0]
+        if path in asked:
+            route.continue_()
+        else:
+            asked.add(path)
+            route.fulfill(status=503, headers={"Retry-After": "5", "Cache-Control": "no-store"})
+
+    page.route("**/*.vtt*", answer)
+    return asked
+
+
 def run(browser, options):
     """One visit; returns what it saw with the list of what failed."""
     context = browser.new_context(viewport={"width": 1280, "height": 800}, locale=options.lang)
@@ -83,6 +99,7 @@ def run(browser, options):
     problems, reports, ranges = complaints(page), [], []
     page.on("response", lambda answer: "/api/progress" in answer.url and reports.append(answer.status))
     page.on("response", lambda answer: answer.url.endswith(".mp4") and ranges.append(answer.status))
+    delayed = delay_captions(page) if options.late_captions else None
     path = f"/lesson/{options.lesson}" if options.lesson else first_lesson(page, options.url)
     began = time.monotonic()
     page.goto(f"{options.url}{path}?lang={options.lang}")
@@ -94,6 +111,10 @@ def run(browser, options):
     context.close()
     if options.restarts:
         problems = [text for text in problems if "Failed to load resource" not in text]
+    if delayed is not None:
+        problems = [text for text in problems if "503" not in text or ".vtt" not in text or ".vtt?" in text]
+        if not delayed:
+            problems.append("no captions were asked for")
     if not state.get("ended") and not options.seconds:
         problems.append("the video did not reach its end")
     if not state.get("captions") or not cues:
@@ -118,6 +139,7 @@ def main():
     parser.add_argument("--lang", default="sq")
     parser.add_argument("--seconds", type=float, default=9, help="stop after so many seconds; 0 plays to the end")
     parser.add_argument("--seek", type=float, help="after two seconds jump to this second")
+    parser.add_argument("--late-captions", action="store_true", help="the first request for captions fails, as while they arrive")
     parser.add_argument("--restarts", action="store_true", help="the node may go away meanwhile: failed requests are normal")
     parser.add_argument("--timeout", type=float, default=120)
     options = parser.parse_args()
