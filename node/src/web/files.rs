@@ -8,9 +8,10 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, TryStreamExt, future, stream};
 use pishtar_catalog::BlobHash;
 use pishtar_mesh::people::to_latin;
+use tokio::sync::Semaphore;
 
 use super::{
     backend::{Backend, FileReader},
@@ -42,6 +43,13 @@ const PATIENCE: Duration = if cfg!(test) {
 } else {
     Duration::from_secs(4)
 };
+
+/// How long what was not there in time is still fetched for whoever asks again.
+const STILL_COMING: Duration = Duration::from_secs(60);
+/// Largest file that is.
+const MAX_STILL_COMING_BYTES: u64 = 1024 * 1024;
+/// Files that are at one time.
+static COMING: Semaphore = Semaphore::const_new(32);
 
 /// `GET` and `HEAD /file/{blake3}/{name}`; the name is only for people and their downloads.
 pub(crate) async fn serve(
@@ -96,7 +104,10 @@ pub(crate) async fn serve(
     }
     match tokio::time::timeout(PATIENCE, bytes.next()).await {
         Ok(first) => *response.body_mut() = Body::from_stream(stream::iter(first).chain(bytes)),
-        Err(_) => return still_on_its_way(),
+        Err(_) => {
+            let small = file.length <= MAX_STILL_COMING_BYTES;
+            return still_on_its_way(small.then(|| bytes.for_each(|_| future::ready(()))));
+        }
     }
     response
 }
@@ -118,9 +129,9 @@ pub(crate) async fn latin_captions(
     let Some(file) = file.filter(captions) else {
         return Trouble::Missing.answer(page);
     };
-    let chunks = (file.stream)(0..file.length).map_ok(Vec::from).try_concat();
-    let Ok(bytes) = tokio::time::timeout(PATIENCE, chunks).await else {
-        return still_on_its_way();
+    let mut chunks = (file.stream)(0..file.length).map_ok(Vec::from).try_concat();
+    let Ok(bytes) = tokio::time::timeout(PATIENCE, &mut chunks).await else {
+        return still_on_its_way(Some(chunks));
     };
     let Ok(text) = bytes.map(|bytes: Vec<u8>| to_latin(&String::from_utf8_lossy(&bytes))) else {
         return Trouble::Failed.answer(page);
@@ -132,8 +143,18 @@ pub(crate) async fn latin_captions(
     (headers, text).into_response()
 }
 
-/// 503 for a small file that is asked for again in a moment.
-fn still_on_its_way() -> Response {
+/// 503 for a small file that is asked for again in a moment; until then `rest` of it goes on arriving, or a slow line
+/// would begin anew each time.
+fn still_on_its_way<T>(rest: Option<impl Future<Output = T> + Send + 'static>) -> Response {
+    if let Some(rest) = rest
+        && let Ok(place) = COMING.try_acquire()
+    {
+        tokio::spawn(async move {
+            // Whether it came is seen by who asks again.
+            let _ = tokio::time::timeout(STILL_COMING, rest).await;
+            drop(place);
+        });
+    }
     let headers = [
         (header::RETRY_AFTER, "5"),
         (header::CACHE_CONTROL, "no-store"),

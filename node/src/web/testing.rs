@@ -99,6 +99,8 @@ pub(crate) struct World {
     pub(crate) no_key: bool,
     /// No byte of any file ever arrives.
     pub(crate) stalled: bool,
+    /// A further holder for each file that is waited for.
+    pub(crate) waiting: Arc<()>,
     /// There is no space on the disk.
     pub(crate) disk_full: bool,
     pub(crate) saved: Arc<Mutex<Vec<LearnerEvent>>>,
@@ -306,6 +308,7 @@ impl Backend for World {
             files.map(|file| (file.blake3, file)).collect();
         let file = by_hash.get(&hash)?;
         let stalled = self.stalled;
+        let waiting = self.waiting.clone();
         let captions = &*file.media_type == "text/vtt" && !stalled;
         Some(FileReader {
             length: file.length,
@@ -315,7 +318,8 @@ impl Backend for World {
                     return stream::iter([Ok(Bytes::from_static(CAPTIONS.as_bytes()))]).boxed();
                 }
                 if stalled {
-                    return stream::pending().boxed();
+                    let never = stream::pending();
+                    return never.inspect(move |_| drop(waiting.clone())).boxed();
                 }
                 // One byte at a time, as a slow neighbour might send them.
                 stream::iter(range)

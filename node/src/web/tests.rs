@@ -1,5 +1,7 @@
 //! The pages as a browser asks for them.
 
+use std::sync::Arc;
+
 use axum::{
     body::Body,
     http::{Request, StatusCode},
@@ -406,15 +408,20 @@ async fn only_files_of_the_catalogue_and_no_script_of_theirs() {
 }
 
 #[tokio::test]
-async fn captions_that_are_still_on_their_way_do_not_hold_a_connection() {
+async fn captions_that_are_still_on_their_way_hold_no_connection_and_go_on_arriving() {
     let world = World {
         stalled: true,
         ..World::new()
     };
-    let captions = world.get(&file_path(1)).await;
-    assert_eq!(captions.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(captions.header("retry-after"), "5");
-    assert_eq!(captions.header("cache-control"), "no-store");
+    // As they are, and in Latin script: who asks again is to find them, so they go on arriving.
+    let latin = file_path(1).replace("/file/", "/latin/");
+    for (waiting, path) in [(1, file_path(1)), (2, latin)] {
+        let captions = world.get(&path).await;
+        assert_eq!(captions.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(captions.header("retry-after"), "5");
+        assert_eq!(captions.header("cache-control"), "no-store");
+        assert_eq!(Arc::strong_count(&world.waiting) - 1, waiting, "{path}");
+    }
 }
 
 #[tokio::test]
