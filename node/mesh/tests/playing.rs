@@ -192,3 +192,50 @@ fn viewers_of_one_arriving_file_share_its_bytes_and_leave_nothing_behind() {
         "nobody watches any more"
     );
 }
+
+#[test]
+fn pictures_come_soon_beside_an_arriving_video_on_a_slow_line() {
+    let mut ministry = Ministry::new();
+    let pictures = (1..=6).map(|n| n * 4 * KIB);
+    let lengths: Vec<u64> = std::iter::once(40 * MIB).chain(pictures).collect();
+    ministry.lesson("math-6-sq", "film", &lengths);
+    ministry.publish();
+    let slow = Link {
+        delay: Duration::from_millis(20),
+        up_rate: 62_500,
+    };
+    let mut world = World::new(22, slow);
+    let sources = [(); 2].map(|()| world.add(&ministry, |_| {}));
+    let home = world.add(&ministry, |_| {});
+    world.input(home, Input::SetFollow(Vec::new()));
+    for at in sources {
+        world.publish_to(at, &ministry);
+        world.connect(at, home);
+    }
+    world.pass(Duration::from_secs(10));
+    let demand = |id, hash, window| Input::Demand {
+        id: DemandId(id),
+        hash,
+        window,
+        priority: Priority::Playback,
+    };
+    let mut blobs = ministry.blobs();
+    blobs.sort_by_key(|(_, length)| std::cmp::Reverse(*length));
+    let ((film, _), pictures) = blobs.split_first().expect("seven");
+    world.input(home, demand(0, *film, 0..8 * MIB));
+    // While the first ranges come, while rates become known, and later.
+    for ((hash, length), (id, wait)) in pictures
+        .iter()
+        .zip((1..).zip([100, 700, 700, 700, 5_000, 5_000]))
+    {
+        world.pass(Duration::from_millis(wait));
+        world.input(home, demand(id, *hash, 0..*length));
+        let asked = world.time();
+        let held = |world: &World| world.node(home).store.ranges(hash) == [0..*length];
+        while !held(&world) {
+            world.pass(Duration::from_millis(10));
+            let waited = world.time() - asked;
+            assert!(waited < Duration::from_millis(2_500), "picture {id}");
+        }
+    }
+}

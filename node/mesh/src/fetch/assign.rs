@@ -114,7 +114,7 @@ impl Fetch {
         if flights >= slots && self.demands.is_empty() {
             return false;
         }
-        let room = flights < slots && self.may_begin(cx.config, cx.now);
+        let room = flights < slots && self.may_begin(cx.config, cx.mono());
         let playback_room = flights < slots + cx.config.playback_extra_ranges;
         if !playback_room {
             return false;
@@ -209,7 +209,7 @@ impl Fetch {
         let (free, size, ask) = match demand.priority {
             Priority::Playback => (
                 Cow::Borrowed(&active.free),
-                self.playback_size(peer, cx.ledger.account(peer).rate, &demand)?,
+                self.playback_size(peer, cx.ledger.account(peer).rate, cx.now.mono, &demand)?,
                 Ask::Playback,
             ),
             _ => (

@@ -3,11 +3,7 @@
 use std::time::Duration;
 
 use super::Fetch;
-use crate::{
-    config::Config,
-    ids::{Mono, Now},
-    meter::Meter,
-};
+use crate::{config::Config, ids::Mono, meter::Meter};
 
 /// The rate is measured over at least this long.
 const WINDOW: Duration = Duration::from_secs(1);
@@ -44,17 +40,22 @@ impl Pace {
 
 impl Fetch {
     /// May a further range be begun, or would it only slow down those in flight?
-    pub(super) fn may_begin(&self, config: &Config, now: Now) -> bool {
+    pub(super) fn may_begin(&self, config: &Config, now: Mono) -> bool {
         // Batches have a bound of their own, and so many files that looking at them all would cost more than it saves.
-        if self.flying < ALWAYS || self.pace.rate == 0 || !self.batches.is_empty() {
+        !self.batches.is_empty() || self.may_add(config.flight_time, now)
+    }
+
+    /// Is less in flight than arrives in so much time?
+    pub(super) fn may_add(&self, time: Duration, now: Mono) -> bool {
+        if self.flying < ALWAYS || self.pace.rate == 0 {
             return true;
         }
         let living = self.flights.values().filter(|flight| !flight.cancelled);
-        let moving = living.filter(|flight| now.mono.since(flight.last_byte) < QUIET);
+        let moving = living.filter(|flight| now.since(flight.last_byte) < QUIET);
         let rests = moving
             .map(|flight| flight.rest())
             .map(|rest| rest.end - rest.start);
-        let millis = u64::try_from(config.flight_time.as_millis()).unwrap_or(u64::MAX);
+        let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         rests.sum::<u64>() < self.pace.rate.saturating_mul(millis) / 1_000
     }
 }

@@ -15,11 +15,11 @@ use crate::{
 /// next does not share the line with much.
 const RANGE_TIME: Duration = Duration::from_millis(200);
 /// The shortest, in bytes: below it a slow and long line is not filled.
-const MIN_RANGE_BYTES: u64 = 128 * 1024;
+const MIN_RANGE_BYTES: u64 = 32 * 1024;
 /// The longest, in bytes.
 const MAX_RANGE_BYTES: u64 = 512 * 1024;
-/// The first from a peer of unknown rate, in bytes.
-const FIRST_RANGE_BYTES: u64 = 256 * 1024;
+/// Those from a peer of unknown rate, in bytes; one at a time, as on a slow line they are all that waits there.
+const FIRST_RANGE_BYTES: u64 = 128 * 1024;
 /// Until a player has got this much, each peer gives it one range: several would share the line, and the first bytes
 /// would come as late as the last ones.
 const START_BYTES: u64 = 128 * 1024;
@@ -28,16 +28,26 @@ const START_BYTES: u64 = 128 * 1024;
 const COMFORT_BYTES: u64 = 1024 * 1024;
 /// The second range is asked for while the first arrives.
 const EARLY_RANGES: usize = 2;
+/// From then on no more is on its way for players than arrives in about this time: a picture or captions that the page
+/// asks for meanwhile wait behind it.
+const FLIGHT_TIME: Duration = Duration::from_millis(500);
 /// A range without a byte for this long does not keep the rest waiting.
 const QUIET: Duration = Duration::from_secs(2);
 
 impl Fetch {
     /// Bytes of the next range of a window that somebody watches, from a peer of this rate; `None` while what that peer
     /// has on its way is enough.
-    pub(super) fn playback_size(&self, peer: NodeId, rate: u64, demand: &Demand) -> Option<u64> {
+    pub(super) fn playback_size(
+        &self,
+        peer: NodeId,
+        rate: u64,
+        now: Mono,
+        demand: &Demand,
+    ) -> Option<u64> {
         let got = demand.window.start - demand.from + self.ahead(demand);
         let most = match got {
-            _ if got < START_BYTES => 1,
+            _ if got < START_BYTES || rate == 0 => 1,
+            _ if !self.may_add(FLIGHT_TIME, now) => 0,
             _ if got < COMFORT_BYTES => EARLY_RANGES,
             _ => usize::MAX,
         };
