@@ -2,7 +2,7 @@
 
 use std::{
     process::{Child, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use pishtar_simulations::lab::{Host, Lab, Node, until};
@@ -90,6 +90,30 @@ impl World {
         (url, number(main, "/length"))
     }
 
+    /// Addresses and lengths of all captions, and of pictures of up to 24 KiB, the longest first.
+    fn small_files(&self) -> Vec<(String, u64)> {
+        let rows = self.home.ask("lessons", &["--all"]).expect("an answer");
+        let rows = rows.as_array().expect("a list").iter();
+        let files = rows.flat_map(|row| row["files"].as_array().expect("a list"));
+        let small = files.filter(|file| {
+            matches!(file["part"].as_str(), Some("captions" | "thumbnail"))
+                && number(file, "/length") <= 24 * 1024
+        });
+        let mut small: Vec<(u64, &str)> = small
+            .map(|file| {
+                (
+                    number(file, "/length"),
+                    file["blake3"].as_str().expect("a hash"),
+                )
+            })
+            .collect();
+        small.sort_unstable_by(|a, b| b.cmp(a));
+        small.dedup();
+        let base = format!("http://{}:8080/file", self.host.address());
+        let address = |(length, hash): (u64, &str)| (format!("{base}/{hash}/small"), length);
+        small.into_iter().map(address).collect()
+    }
+
     fn read(&self, url: &str, bytes: u64) -> Child {
         let mut command = self.host.command("python3");
         command.args(["-c", READ, url, &bytes.to_string()]);
@@ -152,6 +176,50 @@ fn an_arriving_lesson_plays_to_its_end_although_its_source_dies() {
         seconds < duration + 8.0,
         "{seconds} s for {duration} s: {seen}"
     );
+}
+
+#[test]
+#[ignore = "needs root and network namespaces: ./check lab"]
+fn pictures_and_captions_come_in_time_beside_an_arriving_video() {
+    let world = World::new(1);
+    let (video, length) = world.video(LARGE);
+    let mut viewer = world.read(&video, length);
+    let began = Instant::now();
+    // The video's start, its first full line, and later.
+    let moments = [
+        0, 300, 1_000, 2_000, 3_000, 4_500, 6_000, 9_000, 12_000, 15_000,
+    ];
+    let small = world.small_files();
+    assert!(small.len() >= moments.len(), "{small:?}");
+    let asked = moments.map(Duration::from_millis).into_iter().zip(small);
+    let asked = asked.map(|(moment, (url, bytes))| {
+        std::thread::sleep(moment.saturating_sub(began.elapsed()));
+        let mut command = world.host.command("curl");
+        let printed = "%{http_code} after %{time_total} s";
+        command.args([
+            "--silent",
+            "--output",
+            "/dev/null",
+            "--write-out",
+            printed,
+            &url,
+        ]);
+        let child = command.stdout(Stdio::piped()).spawn().expect("curl runs");
+        (moment, bytes, child)
+    });
+    let asked: Vec<(Duration, u64, Child)> = asked.collect();
+    for (moment, bytes, child) in asked {
+        let answer = ended(child);
+        println!("{bytes} bytes, {moment:?} after the video: {answer}");
+        assert!(
+            answer.starts_with("200 "),
+            "{bytes} bytes at {moment:?}: {answer}"
+        );
+    }
+    let arriving = viewer.try_wait().expect("it can be asked").is_none();
+    assert!(arriving, "the line was busy all the time");
+    viewer.kill().expect("killed");
+    viewer.wait().expect("it ends");
 }
 
 #[test]
