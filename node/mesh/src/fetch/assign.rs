@@ -141,7 +141,7 @@ impl Fetch {
             self.pick_for_demands(cx, peer, size, Priority::Prefetch..=Priority::Prefetch)
         });
         let found = found.or_else(|| self.end_game(cx, peer));
-        if found.is_none() && !self.unfinished_for(peer) {
+        if found.is_none() && !self.unfinished_for(peer) && !self.held_back(peer) {
             let epoch = self.epoch;
             if let Some(state) = self.peers.get_mut(&peer) {
                 state.link.idle_epoch = epoch;

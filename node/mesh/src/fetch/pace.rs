@@ -42,11 +42,11 @@ impl Fetch {
     /// May a further range be begun, or would it only slow down those in flight?
     pub(super) fn may_begin(&self, config: &Config, now: Mono) -> bool {
         // Batches have a bound of their own, and so many files that looking at them all would cost more than it saves.
-        !self.batches.is_empty() || self.may_add(config.flight_time, now)
+        !self.batches.is_empty() || self.may_add(config.flight_time, 0, now)
     }
 
-    /// Is less in flight than arrives in so much time?
-    pub(super) fn may_add(&self, time: Duration, now: Mono) -> bool {
+    /// Is less in flight than arrives in so much time, or than so many bytes?
+    pub(super) fn may_add(&self, time: Duration, floor: u64, now: Mono) -> bool {
         if self.flying < ALWAYS || self.pace.rate == 0 {
             return true;
         }
@@ -56,7 +56,8 @@ impl Fetch {
             .map(|flight| flight.rest())
             .map(|rest| rest.end - rest.start);
         let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        rests.sum::<u64>() < self.pace.rate.saturating_mul(millis) / 1_000
+        let bound = self.pace.rate.saturating_mul(millis) / 1_000;
+        rests.sum::<u64>() < bound.max(floor)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{ops::Range, time::Duration};
 
-use super::{Fetch, assign::Pick, demand::Demand};
+use super::{Fetch, active::first_run, assign::Pick, demand::Demand};
 use crate::{
     desk::Cx,
     ids::{DemandId, Mono, NodeId, RequestId},
@@ -28,9 +28,11 @@ const START_BYTES: u64 = 128 * 1024;
 const COMFORT_BYTES: u64 = 1024 * 1024;
 /// The second range is asked for while the first arrives.
 const EARLY_RANGES: usize = 2;
-/// From then on no more is on its way for players than arrives in about this time: a picture or captions that the page
-/// asks for meanwhile wait behind it.
-const FLIGHT_TIME: Duration = Duration::from_millis(500);
+/// No more is on its way for a player than arrives in about this time: a seek waits behind it, and so do the pictures and
+/// captions of the page.
+const FLIGHT_TIME: Duration = Duration::from_millis(300);
+/// So much may be, whatever the rate: on a line with a long delay the rate would sink with what is asked for.
+const FLIGHT_BYTES: u64 = 64 * 1024;
 /// A range without a byte for this long does not keep the rest waiting.
 const QUIET: Duration = Duration::from_secs(2);
 
@@ -47,7 +49,7 @@ impl Fetch {
         let got = demand.window.start - demand.from + self.ahead(demand);
         let most = match got {
             _ if got < START_BYTES || rate == 0 => 1,
-            _ if !self.may_add(FLIGHT_TIME, now) => 0,
+            _ if !self.may_add(FLIGHT_TIME, FLIGHT_BYTES, now) => 0,
             _ if got < COMFORT_BYTES => EARLY_RANGES,
             _ => usize::MAX,
         };
@@ -62,6 +64,19 @@ impl Fetch {
             rate => rate.saturating_mul(millis) / 1_000,
         };
         (own.count() < most).then_some(size.clamp(MIN_RANGE_BYTES, MAX_RANGE_BYTES))
+    }
+
+    /// Is there something for a player that this peer may have, and that is asked for when less is on its way?
+    pub(super) fn held_back(&self, peer: NodeId) -> bool {
+        let Some(peer) = self.peers.get(&peer) else {
+            return false;
+        };
+        self.players().any(|(_, demand)| {
+            let active = self.active.get(&demand.file);
+            let run =
+                active.and_then(|active| first_run(&active.free, None, demand.window.clone()));
+            run.is_some() && peer.has_any(&self.inventory, demand.file)
+        })
     }
 
     /// Who has least ahead is served first.
