@@ -143,3 +143,125 @@ impl<C: AsyncRead + AsyncWrite + Unpin + 'static> StreamMuxer for Muxer<C> {
         Poll::Pending
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, time::Duration};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio_util::compat::TokioAsyncReadCompatExt;
+
+    use super::*;
+
+    const DATA: u8 = 0;
+    const WINDOW_UPDATE: u8 = 1;
+    const GO_AWAY: u8 = 3;
+    const HEADER_BYTES: usize = 12;
+    const NO_FLAG: u16 = 0;
+    const SYN: u16 = 1;
+    /// The first stream that a client opens.
+    const STREAM: u32 = 1;
+    const MAX_STREAMS: usize = 8;
+    const WINDOW: usize = FIRST_WINDOW_BYTES;
+
+    /// A frame as the yamux specification draws it, with as many bytes as it says.
+    fn frame(kind: u8, flags: u16, stream: u32, length: u32) -> Vec<u8> {
+        let mut frame = vec![0, kind];
+        frame.extend(flags.to_be_bytes());
+        frame.extend(stream.to_be_bytes());
+        frame.extend(length.to_be_bytes());
+        if kind == DATA {
+            frame.resize(frame.len() + length as usize, 7);
+        }
+        frame
+    }
+
+    fn data(flags: u16, bytes: usize) -> Vec<u8> {
+        frame(
+            DATA,
+            flags,
+            STREAM,
+            u32::try_from(bytes).expect("a small frame"),
+        )
+    }
+
+    /// What a listener that reads no stream does with what a peer sends: does it refuse the peer, by a go-away frame or by an
+    /// end, and how many streams were there?
+    async fn after(sent: Vec<u8>) -> (bool, usize) {
+        let (mut peer, socket) = tokio::io::duplex(2 << 20);
+        let mut muxer = Muxer::new(socket.compat(), Config::new(MAX_STREAMS).0, Mode::Server);
+        peer.write_all(&sent).await.expect("it fits the pipe");
+        let mut streams = Vec::new();
+        let ending = poll_fn(|cx| {
+            loop {
+                match Pin::new(&mut muxer).poll_inbound(cx) {
+                    Poll::Ready(Ok(stream)) => streams.push(stream),
+                    Poll::Ready(Err(error)) => return Poll::Ready(error),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+        });
+        // The clock stands still until nothing moves any more.
+        let end = tokio::time::timeout(Duration::from_secs(1), ending).await;
+        drop(muxer);
+        let mut answers = Vec::new();
+        peer.read_to_end(&mut answers).await.expect("a pipe");
+        let (streams, mut refused) = (streams.len(), end.is_ok());
+        for header in answers.chunks(HEADER_BYTES) {
+            assert_ne!(header[1], DATA, "frames without a body only: {answers:?}");
+            refused |= header[1] == GO_AWAY;
+        }
+        (refused, streams)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_fits_the_windows_is_taken() {
+        assert_eq!(after(data(SYN, WINDOW)).await, (false, 1));
+    }
+
+    // CVE-2026-32314: a first frame beyond the window made its reader panic.
+    #[tokio::test(start_paused = true)]
+    async fn what_breaks_a_window_ends_the_connection() {
+        let most = u32::MAX;
+        let cases = [
+            ("a first frame", data(SYN, WINDOW + 1)),
+            (
+                "a second frame",
+                [data(SYN, WINDOW), data(NO_FLAG, 1)].concat(),
+            ),
+            (
+                "a length of 4 GiB",
+                frame(DATA, SYN, STREAM, 0)
+                    .into_iter()
+                    .take(8)
+                    .chain([0xff; 64])
+                    .collect(),
+            ),
+            (
+                "credit beyond 4 GiB",
+                [SYN, NO_FLAG, NO_FLAG]
+                    .map(|flag| frame(WINDOW_UPDATE, flag, STREAM, most))
+                    .concat(),
+            ),
+            ("an unknown kind", frame(9, NO_FLAG, STREAM, 0)),
+            ("a stream of ours", frame(DATA, SYN, 2, 0)),
+            ("a stream twice", [data(SYN, 1), data(SYN, 1)].concat()),
+        ];
+        for (case, sent) in cases {
+            let (refused, streams) = after(sent).await;
+            assert!(
+                refused && streams <= 1,
+                "{case}: {refused}, {streams} streams"
+            );
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn streams_beyond_the_bound_are_not_opened() {
+        let sent = (0..64)
+            .flat_map(|n| frame(WINDOW_UPDATE, SYN, 1 + 2 * n, 0))
+            .collect();
+        let (_, streams) = after(sent).await;
+        assert_eq!(streams, MAX_STREAMS);
+    }
+}
