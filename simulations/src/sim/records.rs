@@ -228,6 +228,9 @@ impl Book {
     }
 }
 
+/// How many records a carrier holds, and a digest of all that it holds.
+pub type CarrierDigest = (u64, [u8; 32]);
+
 /// What one node holds.
 #[derive(Debug, Clone, Default)]
 pub struct Carrier {
@@ -291,7 +294,7 @@ impl Carrier {
     }
 
     /// Count and digest, as the mesh is told.
-    pub fn digest(&self) -> (u64, [u8; 32]) {
+    pub fn digest(&self) -> CarrierDigest {
         let mut digest = [0; 32];
         for (at, sum) in self.sums.iter().enumerate() {
             digest[at * 8..at * 8 + 8].copy_from_slice(&sum.to_le_bytes());

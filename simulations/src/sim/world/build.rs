@@ -178,6 +178,7 @@ impl World {
             log: None,
             learners: 0,
             saved: Vec::new(),
+            swept: None,
             shown: (0, 0),
             evening: None,
             carried: false,

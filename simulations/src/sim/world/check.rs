@@ -262,6 +262,10 @@ impl World {
         let book = &self.book;
         let record = |ix: &RecIx| &book.records[*ix as usize];
         let carrier = &host.carrier;
+        let looks = (carrier.digest(), host.saved.len());
+        if host.swept == Some(looks) {
+            return;
+        }
         host.saved
             .retain(|ix| carrier.acked(record(ix).log) < record(ix).sequence);
         let lost = host.saved.iter().find(|ix| !carrier.holds(**ix)).copied();
@@ -272,6 +276,7 @@ impl World {
             carrier.carried_bytes(),
             self.scenario.records.quota_kib * 1_024,
         );
+        host.swept = Some((looks.0, host.saved.len()));
         if let Some(ix) = lost {
             let sequence = record(&ix).sequence;
             let what =

@@ -15,7 +15,7 @@ use crate::sim::{
     chance::Chance,
     editions::{BlobIx, MetaFiles},
     pipe::FlowId,
-    records::{Carrier, LogIx},
+    records::{Carrier, CarrierDigest, LogIx},
 };
 
 /// Number of a host in its world.
@@ -102,6 +102,8 @@ pub(super) struct Host {
     pub(super) chance: Chance,
     /// Its own records that were saved, for the invariant.
     pub(super) saved: Vec<u32>,
+    /// What its carrier held and how much was saved when the records were last looked through.
+    pub(super) swept: Option<(CarrierDigest, usize)>,
     /// Highest (root, timestamp) that it ever showed.
     pub(super) shown: (u64, u64),
     /// When it is on at home today: from, until.
