@@ -67,14 +67,16 @@ impl Engine {
     /// Runs `work` beside everything else and feeds the core with what it finds; the node's stop ends it early.
     fn feed_later(&self, work: impl Future<Output = Input> + Send + 'static) {
         let inputs = self.shared.inputs.clone();
+        self.later(async move {
+            let _ = inputs.send(work.await);
+        });
+    }
+
+    /// Work beside the loop, that a stop ends.
+    fn later(&self, work: impl Future<Output = ()> + Send + 'static) {
         let stop = self.stop.clone();
         self.tasks.spawn(async move {
-            tokio::select! {
-                () = stop.cancelled() => {}
-                input = work => {
-                    let _ = inputs.send(input);
-                }
-            }
+            let _ = stop.run_until_cancelled(work).await;
         });
     }
 
@@ -178,16 +180,13 @@ impl Engine {
 
     fn inspect(&self, hash: BlobHash, length: u64) {
         let shared = self.shared.clone();
-        let stop = self.stop.clone();
         let look = shared.inspections.begin(hash);
-        self.tasks.spawn(async move {
-            let asked = shared.blobs.state(hash, length);
+        self.later(async move {
             // A store that cannot say counts as empty: the bytes are fetched and verified again.
-            let held = match stop.run_until_cancelled(asked).await {
-                None => return,
-                Some(Err(_)) => Held::Absent,
-                Some(Ok(state)) => held_where(&shared.blobs, hash, length, state),
-            };
+            let state = shared.blobs.state(hash, length).await;
+            let held = state.map_or(Held::Absent, |state| {
+                held_where(&shared.blobs, hash, length, state)
+            });
             shared.inspections.end(look, held);
         });
     }

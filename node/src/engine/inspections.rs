@@ -18,20 +18,16 @@ pub(crate) struct Inspections {
     inputs: mpsc::UnboundedSender<Input>,
 }
 
+/// The core asks about few blobs at one time.
 #[derive(Debug, Default)]
 struct Open {
-    looks: BTreeMap<BlobHash, Vec<Number>>,
-    next: Number,
+    looks: BTreeMap<u64, BlobHash>,
+    next: u64,
 }
 
-type Number = u64;
-
-/// One look at what the store holds of a blob.
+/// One look at what the store holds of a blob, by its number.
 #[derive(Debug)]
-pub(super) struct Look {
-    hash: BlobHash,
-    number: Number,
-}
+pub(super) struct Look(u64);
 
 impl Inspections {
     pub(super) fn new(inputs: mpsc::UnboundedSender<Input>) -> Self {
@@ -44,33 +40,24 @@ impl Inspections {
     /// To be called before the store is asked.
     pub(super) fn begin(&self, hash: BlobHash) -> Look {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = open.next;
+        let look = Look(open.next);
         open.next += 1;
-        open.looks.entry(hash).or_default().push(number);
-        Look { hash, number }
+        open.looks.insert(look.0, hash);
+        look
     }
 
     /// Tells the core what the store held, unless a folder has brought the blob since.
     pub(super) fn end(&self, look: Look, held: Held) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(looks) = open.looks.get_mut(&look.hash) else {
-            return;
-        };
-        let before = looks.len();
-        looks.retain(|number| *number != look.number);
-        let stands = looks.len() < before;
-        if looks.is_empty() {
-            open.looks.remove(&look.hash);
-        }
-        if stands {
-            self.tell(look.hash, held);
+        if let Some(hash) = open.looks.remove(&look.0) {
+            self.tell(hash, held);
         }
     }
 
     /// Tells the core that a published folder has the blob.
     pub(super) fn import(&self, hash: BlobHash) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.looks.remove(&hash);
+        open.looks.retain(|_, of| *of != hash);
         self.tell(hash, Held::Referenced);
     }
 
