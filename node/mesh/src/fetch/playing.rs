@@ -14,7 +14,7 @@ use crate::{
 /// Ranges for somebody who waits are about so long at the peer's rate: a seek leaves little behind, and what is needed
 /// next does not share the line with much.
 const RANGE_TIME: Duration = Duration::from_millis(200);
-/// The shortest, in bytes: below it a slow and long line is not filled.
+/// The shortest, in bytes: two of them are [`FLIGHT_BYTES`], so that one arrives while the next is asked for.
 const MIN_RANGE_BYTES: u64 = 32 * 1024;
 /// The longest, in bytes.
 const MAX_RANGE_BYTES: u64 = 512 * 1024;
@@ -28,8 +28,8 @@ const START_BYTES: u64 = 128 * 1024;
 const COMFORT_BYTES: u64 = 1024 * 1024;
 /// The second range is asked for while the first arrives.
 const EARLY_RANGES: usize = 2;
-/// No more is on its way for a player than arrives in about this time: a seek waits behind it, and so do the pictures and
-/// captions of the page.
+/// While so much is on its way as arrives in this time, no further range is begun for a player: a seek waits behind what
+/// is on its way, and so do the pictures and captions of the page.
 const FLIGHT_TIME: Duration = Duration::from_millis(300);
 /// So much may be, whatever the rate: on a line with a long delay the rate would sink with what is asked for.
 const FLIGHT_BYTES: u64 = 64 * 1024;
